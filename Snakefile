@@ -1,0 +1,67 @@
+"""reclaim: retest published cancer claims on public omics data.
+
+`snakemake --cores all` makes the report of the configured run, `snakemake worlds` those of all four
+simulated worlds. Rules follow the data: simulate, retrieve, load, analyse, assess, report.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(workflow.basedir)
+sys.path.insert(0, str(HERE / "workflow" / "scripts"))
+
+from snakemake.exceptions import WorkflowError
+
+from reclaim.closure import import_closure
+from reclaim.config import WORLDS
+from reclaim.errors import UserError
+from reclaim.plan import check_writable, make_plan
+
+
+configfile: HERE / "config" / "config.yaml"
+
+
+try:
+    check_writable(Path("results"))
+    PLAN = make_plan(config, HERE / "seeds")
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+# Library modules a script imports are inputs of its rule: Snakemake itself notices only the script.
+CODE = {path.stem: import_closure(path) for path in (HERE / "workflow" / "scripts").glob("*.py")}
+
+
+wildcard_constraints:
+    run="[a-z0-9_]+",
+    world="|".join(WORLDS),
+    study="[a-z0-9_]+",
+    dataset="[a-z0-9_]+",
+
+
+localrules:
+    all,
+    worlds,
+    retrieve,
+
+
+rule all:
+    default_target: True
+    input:
+        f"results/{PLAN.run}/report.html",
+
+
+rule worlds:
+    input:
+        expand("results/{run}/report.html", run=WORLDS),
+
+
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/retrieve.smk"
+include: "workflow/rules/load.smk"
+include: "workflow/rules/analyse.smk"
+include: "workflow/rules/assess.smk"
+include: "workflow/rules/report.smk"
+
+
+onsuccess:
+    print(f"\nReport: {Path(f'results/{PLAN.run}/report.html').absolute()}")

@@ -1,0 +1,33 @@
+"""Needs canonical data; makes evidence rows and full results, one job per study and kind of analysis."""
+
+for JOB in PLAN.analyses():
+
+    rule:
+        name:
+            f"{JOB.analysis}_{JOB.study}"
+        input:
+            mutations=[f"results/{{run}}/{JOB.study}/data/{name}.mutations.parquet" for name in JOB.datasets],
+            copy_number=[f"results/{{run}}/{JOB.study}/data/{name}.copy_number.parquet" for name in JOB.datasets],
+            samples=[f"results/{{run}}/{JOB.study}/data/{name}.samples.parquet" for name in JOB.datasets],
+            clinical=[f"results/{{run}}/{JOB.study}/data/{name}.clinical.parquet" for name in JOB.datasets],
+            ledger=[f"results/{{run}}/{JOB.study}/data/{name}.ledger.json" for name in JOB.datasets],
+            code=CODE[JOB.analysis],
+        output:
+            evidence=f"results/{{run}}/{JOB.study}/evidence/{JOB.analysis}.tsv",
+            results=[f"results/{{run}}/{JOB.study}/{result}.parquet" for result in JOB.results],
+        log:
+            f"logs/{{run}}/{JOB.study}/{JOB.analysis}.log",
+        benchmark:
+            f"logs/{{run}}/{JOB.study}/{JOB.analysis}.benchmark.tsv"
+        params:
+            # The script's path is read from params: a name bound here would be the last of the loop.
+            analysis=JOB.analysis,
+            slice=JOB.slice,
+            datasets=JOB.datasets,
+            results=JOB.results,
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        conda:
+            "../../envs/reclaim.yaml"
+        script:
+            "../scripts/{params.analysis}.py"

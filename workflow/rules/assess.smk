@@ -1,0 +1,30 @@
+"""Needs the evidence of all studies; makes the tables of outcomes and verdicts."""
+
+
+rule assess:
+    """Judge every test and every claim of a run."""
+    input:
+        evidence=[f"results/{{run}}/{job.study}/evidence/{job.analysis}.tsv" for job in PLAN.analyses()],
+        code=CODE["assess"],
+    output:
+        evidence="results/{run}/evidence.tsv",
+        claims=report(
+            "results/{run}/claims.tsv",
+            caption="../report/claims.rst",
+            category="Verdicts",
+            labels={"run": "{run}", "shows": "one row per claim"},
+        ),
+        claims_json="results/{run}/claims.json",
+    log:
+        "logs/{run}/assess.log",
+    benchmark:
+        "logs/{run}/assess.benchmark.tsv"
+    params:
+        studies=[PLAN.study_slice(study) for study in PLAN.studies],
+        seed=PLAN.config.seed,
+    resources:
+        mem_mb=1000,
+    conda:
+        "../../envs/reclaim.yaml"
+    script:
+        "../scripts/assess.py"

@@ -1,0 +1,21 @@
+"""From the evidence of all studies of a run to one verdict per claim."""
+
+from pathlib import Path
+
+from reclaim.evidence import read_evidence, rows_to_table, write_tsv
+from reclaim.job import job, write_json, write_whole
+from reclaim.study import Study
+from reclaim.verdict import assess, claims_table
+
+with job(snakemake.log[0]):
+    rows = [row for path in snakemake.input.evidence for row in read_evidence(Path(path))]
+    evidence, claims = [], []
+    for described in snakemake.params.studies:
+        study = Study.model_validate(described)
+        own = [row for row in rows if row.study == study.id]
+        found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed)
+        evidence += found.evidence
+        claims += found.claims
+    write_whole(snakemake.output.evidence, lambda path: write_tsv(rows_to_table(evidence), path))
+    write_whole(snakemake.output.claims, lambda path: write_tsv(claims_table(claims), path))
+    write_json(snakemake.output.claims_json, [claim.model_dump(mode="json") for claim in claims])

@@ -1,0 +1,212 @@
+"""Do two alterations exclude each other, or go together, over patients?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from reclaim.claim_tests import MutualExclusivity
+from reclaim.evidence import Estimate, Setting
+from reclaim.mutations import Cohort, alterations, altered, assayed, other_mutations
+
+EFFECT = "log_odds_ratio"
+FEW_EXPECTED = 5
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """Fisher's exact test of two alterations. The odds ratio is the conditional maximum-likelihood
+    estimate, as in R's fisher.test and maftools' somaticInteractions."""
+
+    neither: int
+    both: int
+    only_first: int
+    only_second: int
+    odds_ratio: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+
+
+def fisher_pair(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairTable:
+    """Two-sided exact test over patients; both arrays have one entry per patient."""
+    both, neither = int((first & second).sum()), int((~first & ~second).sum())
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    table = np.array([[neither, only_second], [only_first, both]])
+    result = stats.contingency.odds_ratio(table, kind="conditional")
+    interval = result.confidence_interval(0.95)
+    return PairTable(
+        neither,
+        both,
+        only_first,
+        only_second,
+        float(result.statistic),
+        float(interval.low),
+        float(interval.high),
+        float(stats.fisher_exact(table).pvalue),
+    )
+
+
+def firth_logistic(
+    design: NDArray[np.float64], outcome: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients and standard errors of a logistic regression with Jeffreys' penalty, which stays
+    finite when an outcome never occurs in a group.
+
+    `design` is n x p with its intercept, `outcome` n zeros and ones. Newton steps on the modified
+    score (Firth 1993, doi 10.1093/biomet/80.1.27; Heinze & Schemper 2002, doi 10.1002/sim.1047).
+    Raises numpy.linalg.LinAlgError for a rank-deficient design.
+    """
+    beta = np.zeros(design.shape[1])
+    for _ in range(200):
+        p = 1 / (1 + np.exp(-design @ beta))
+        weight = p * (1 - p)
+        covariance = np.linalg.inv(design.T @ (design * weight[:, None]))
+        leverage = weight * np.einsum("ij,jk,ik->i", design, covariance, design)
+        step = covariance @ design.T @ (outcome - p + leverage * (0.5 - p))
+        step *= min(1.0, 5 / np.abs(step).max()) if step.any() else 1.0
+        beta = beta + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return beta, np.sqrt(np.diag(covariance))
+
+
+def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutations: int) -> Estimate:
+    """Log odds ratio over patients assayed for both alterations and above the call-depth gate."""
+    first, second = test.features
+    label = f"{first.label} and {second.label}"
+    method = (
+        "Firth logistic regression on the other alteration and log10 mutation burden"
+        if test.adjust == "burden"
+        else "Fisher's exact test, conditional odds ratio"
+    )
+    counts = assayed(cohort, first) & assayed(cohort, second)
+    if not counts.any():
+        return Estimate(
+            method,
+            label,
+            EFFECT,
+            flags=("no_copy_number",),
+            valid=False,
+            note="This cohort has no discrete copy-number calls.",
+        )
+    others = other_mutations(cohort, {first.gene, second.gene}).to_numpy()
+    deep = others >= (min_other_mutations if test.call_depth_gate else 0)
+    keep = counts & deep
+    a, b = altered(cohort, first)[keep], altered(cohort, second)[keep]
+    n = int(keep.sum())
+    pair = fisher_pair(a, b)
+    groups: dict[str, int | float | str] = {
+        "assayed": int(counts.sum()),
+        "below_call_depth": int((counts & ~deep).sum()),
+        "neither": pair.neither,
+        "both": pair.both,
+        "only_first": pair.only_first,
+        "only_second": pair.only_second,
+    }
+    flags = [
+        name
+        for name, gene in (("gene_not_listed", first.gene), ("gene_not_listed", second.gene))
+        if gene not in cohort.genes
+    ]
+    flags = list(dict.fromkeys(flags))
+    if groups["below_call_depth"]:
+        flags.append("call_depth")
+    if n == 0 or a.all() or b.all() or not a.any() or not b.any():
+        flags.append("no_patients" if n == 0 else "single_class")
+        return Estimate(
+            method,
+            label,
+            EFFECT,
+            n=n,
+            n_events=pair.both,
+            groups=groups,
+            flags=tuple(flags),
+            valid=False,
+            note=f"{first.label}: {int(a.sum())} of {n} patients; {second.label}: {int(b.sum())} of {n}.",
+        )
+    if n * a.mean() * b.mean() < FEW_EXPECTED:
+        flags.append("few_events")
+    if test.adjust == "burden":
+        design = np.column_stack([np.ones(n), a.astype(float), np.log10(others[keep] + 1)])
+        if np.ptp(design[:, 2]) == 0:
+            design = design[:, :2]
+        beta, se = firth_logistic(design, b.astype(float))
+        effect, error = float(beta[1]), float(se[1])
+        low, high = effect - 1.96 * error, effect + 1.96 * error
+        z = effect / error
+        p_value = float(stats.norm.cdf(z) if test.expected == "negative" else stats.norm.sf(z))
+    else:
+        with np.errstate(divide="ignore"):
+            effect, low, high = (float(np.log(x)) for x in (pair.odds_ratio, pair.ci_low, pair.ci_high))
+        error = (high - low) / (2 * 1.96)
+        p_value = pair.p_value
+    return Estimate(
+        method,
+        label,
+        EFFECT,
+        n=n,
+        n_events=pair.both,
+        groups=groups,
+        effect=_finite(effect),
+        se=_finite(error),
+        ci_low=_finite(low),
+        ci_high=_finite(high),
+        p_value=p_value,
+        flags=tuple(flags),
+        note="" if test.adjust == "burden" else "The p-value is two-sided.",
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def every_partner(
+    test: MutualExclusivity, cohort: Cohort, min_other_mutations: int, setting: Setting
+) -> pd.DataFrame:
+    """The first alteration against the same kind of alteration in every gene with at least five
+    carriers: log odds ratio with half a patient added to each cell (Haldane 1956), unadjusted."""
+    first, second = test.features
+    counts = assayed(cohort, first) & assayed(cohort, second)
+    others = other_mutations(cohort, {first.gene, second.gene}).to_numpy()
+    keep = counts & (others >= (min_other_mutations if test.call_depth_gate else 0))
+    samples = cohort.samples.loc[keep, "sample"]
+    carriers = pd.Series(altered(cohort, first)[keep], index=samples.to_numpy())
+    pairs = alterations(cohort, second)
+    pairs = pairs[pairs["sample"].isin(samples) & (pairs["gene"] != first.gene)]
+    size = pairs.groupby("gene").size()
+    listed = size.index[(size >= FEW_EXPECTED) | (size.index == second.gene)]
+    both = (
+        pairs[pairs["sample"].map(carriers).astype(bool)].groupby("gene").size().reindex(listed, fill_value=0)
+    )
+    only_second = size[listed] - both
+    only_first = int(carriers.sum()) - both
+    neither = len(samples) - both - only_second - only_first
+    cells = [cell.to_numpy(float) + 0.5 for cell in (neither, both, only_first, only_second)]
+    effect = np.log(cells[0] * cells[1] / (cells[2] * cells[3]))
+    se = np.sqrt(sum(1 / cell for cell in cells))
+    kind = second.label.removeprefix(second.gene)
+    return setting.table(
+        "log odds ratio, half a patient added to each cell",
+        EFFECT,
+        {
+            "feature": [f"{first.label} and {gene}{kind}" for gene in listed],
+            "stratum": "all",
+            "n": len(samples),
+            "n_events": both.to_numpy(),
+            "effect": effect,
+            "se": se,
+            "ci_low": effect - 1.96 * se,
+            "ci_high": effect + 1.96 * se,
+        },
+    )
+
+
+def genes_of(test: MutualExclusivity) -> list[str]:
+    """Genes that the test names."""
+    return [feature.gene for feature in test.features]

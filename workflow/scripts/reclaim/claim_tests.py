@@ -1,0 +1,316 @@
+"""What a study file may say about a test: one model per kind of analysis."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from reclaim.model import Model
+from reclaim.selection import Selection
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", description="HGNC gene symbol.")]
+Sign = Literal["positive", "negative"]
+Role = Literal["primary", "gate", "supporting", "sensitivity"]
+
+
+class ResultOf(Model):
+    """Another test whose result is an input of this one."""
+
+    test: Identifier
+
+
+class Passes(Model):
+    """The range in which a gate's effect must lie."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _a_bound(self) -> Passes:
+        if self.at_least is None and self.at_most is None:
+            raise ValueError("passes needs at_least, at_most or both")
+        return self
+
+
+class AnyTest(Model):
+    id: Identifier = Field(description="Unique in the study; names the folder of its full results.")
+    role: Role = Field(
+        description="primary decides; a gate that fails makes the claim's tests on that data set invalid; "
+        "supporting can only lower a verdict; sensitivity is printed."
+    )
+    datasets: list[Identifier] = Field(min_length=1, description="The test is repeated for each.")
+    with_: dict[Identifier, Identifier | ResultOf] = Field(
+        default_factory=dict,
+        alias="with",
+        description="Further inputs by role: a data set's name, or {test: id} for another test's result.",
+    )
+    samples: Selection = Field(
+        default_factory=dict, description="Further filter on samples, on top of the data set's own."
+    )
+    specification: str | None = Field(None, description="What this variant does differently, in words.")
+    passes: Passes | None = Field(None, description="For a gate: the range of the effect that passes.")
+
+    @model_validator(mode="after")
+    def _gate(self) -> AnyTest:
+        if (self.role == "gate") != (self.passes is not None):
+            raise ValueError("a gate, and only a gate, has `passes`; say {at_least: ...} or {at_most: ...}")
+        return self
+
+
+class MutationFeature(Model):
+    """An alteration of one gene. Without further keys: any non-silent mutation.
+    With several keys an altered tumour needs one of them."""
+
+    gene: Gene
+    protein_change: str | list[str] | None = Field(
+        None, description="Amino-acid change such as G12C (a leading p. is allowed)."
+    )
+    consequence: Literal["non_silent", "truncating"] | None = Field(
+        None, description="truncating: frame shift, stop gained, splice site, start lost."
+    )
+    copy_number: Literal["deep_deletion", "amplification"] | None = Field(
+        None, description="Discrete calls -2 and 2; patients without copy-number calls do not count."
+    )
+
+    @property
+    def label(self) -> str:
+        """The alteration in words, such as `KRAS G12C` or `RB1 truncating or deep deletion`."""
+        changes = [self.protein_change] if isinstance(self.protein_change, str) else self.protein_change or []
+        parts = [change.removeprefix("p.") for change in changes]
+        parts += [part.replace("_", " ") for part in (self.consequence, self.copy_number) if part]
+        return f"{self.gene} {' or '.join(parts)}" if parts else f"{self.gene} mutation"
+
+
+class MutationTest(AnyTest):
+    call_depth_gate: bool = Field(
+        True, description="false: also count patients below the data set's min_other_mutations."
+    )
+
+
+class MutationFrequency(MutationTest):
+    """Share of patients with the alteration."""
+
+    analysis: Literal["mutation_frequency"]
+    feature: MutationFeature
+    among: MutationFeature | None = Field(None, description="Only patients with this alteration count.")
+
+
+class MutualExclusivity(MutationTest):
+    """Log odds ratio between two alterations over patients; negative when they exclude each other."""
+
+    analysis: Literal["mutual_exclusivity"]
+    features: Annotated[list[MutationFeature], Field(min_length=2, max_length=2)]
+    adjust: Literal["burden", "none"] = Field(
+        "burden", description="burden: for the number of other mutations; none: Fisher's exact test."
+    )
+    expected: Sign
+
+
+class Contrast(Model):
+    """Two groups of samples; the effect is case minus control."""
+
+    case: Selection
+    control: Selection
+
+
+class GeneFeature(Model):
+    """The gene, or the genes of a named or listed set, that a test is about."""
+
+    gene: Gene | None = None
+    gene_set: str | list[Gene] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> GeneFeature:
+        if (self.gene is None) == (self.gene_set is None):
+            raise ValueError("give either gene or gene_set")
+        return self
+
+
+class Pseudobulk(Model):
+    """Cells summed per patient before any inference."""
+
+    by: list[str] = Field(min_length=1, description="Columns that make a pseudobulk sample.")
+    cells: Selection = Field(default_factory=dict)
+    min_cells: int = Field(20, ge=1)
+
+
+class DifferentialExpression(AnyTest):
+    """log2 fold change of a gene, or the mean of a set, between two groups."""
+
+    analysis: Literal["differential_expression"]
+    feature: GeneFeature
+    contrast: Contrast
+    method: Literal["counts", "moderated_t", "rank"] | None = Field(
+        None,
+        description="pydeseq2, Smyth's moderated t, or Wilcoxon; by the unit of the data when not given.",
+    )
+    covariates: list[str] = Field(default_factory=list)
+    pairs: str | None = Field(None, description="Column that pairs case and control samples.")
+    interaction: Contrast | None = None
+    strata: str | None = Field(None, description="Column whose values are tested one by one.")
+    min_per_group: int = Field(2, ge=1, description="Smaller strata are left out and listed.")
+    pseudobulk: Pseudobulk | None = None
+    expected: Sign
+
+
+class GeneSetEnrichment(AnyTest):
+    """Normalised enrichment score of a set in a ranking, or the odds ratio of over-representation."""
+
+    analysis: Literal["gene_set_enrichment"]
+    gene_set: str
+    method: Literal["prerank", "over_representation"] = "prerank"
+    expected: Sign
+
+
+class Coexpression(AnyTest):
+    """Spearman correlation of two genes or scores over samples."""
+
+    analysis: Literal["coexpression"]
+    features: Annotated[list[GeneFeature], Field(min_length=2, max_length=2)]
+    adjust: list[str] = Field(default_factory=list, description="Covariates of the partial correlation.")
+    strata: str | None = None
+    pseudobulk: Pseudobulk | None = None
+    expected: Sign
+
+
+class Endpoint(Model):
+    """Follow-up time and event, by columns of the sample table."""
+
+    time: str
+    time_unit: Literal["days", "months", "years"]
+    event: str
+    event_values: list[str] = Field(min_length=1, description="Values that mean the event happened.")
+    competing_values: list[str] = Field(default_factory=list)
+
+
+class Survival(AnyTest):
+    """Log hazard ratio per standard deviation of a feature, or between two groups."""
+
+    analysis: Literal["survival"]
+    endpoint: Endpoint
+    feature: GeneFeature | None = None
+    contrast: Contrast | None = None
+    horizon_years: float | None = Field(None, gt=0, description="Follow-up is cut here.")
+    from_years: float = Field(0, ge=0, description="Only follow-up after this counts.")
+    covariates: list[str] = Field(default_factory=list)
+    expected: Sign
+
+    @model_validator(mode="after")
+    def _one(self) -> Survival:
+        if (self.feature is None) == (self.contrast is None):
+            raise ValueError("give either feature (hazard per SD) or contrast (hazard between groups)")
+        return self
+
+
+class EventShare(AnyTest):
+    """Share of events that happen after a time, with competing risks."""
+
+    analysis: Literal["event_share"]
+    endpoint: Endpoint
+    after_years: float = Field(gt=0)
+
+
+class ExperimentSelector(Model):
+    """Which experiments of a ChIP-seq atlas to use; the choice is made at run time and recorded."""
+
+    antigen: str | list[str]
+    cell: list[str] = Field(default_factory=list, description="In order of preference.")
+    cell_class: str | None = None
+    genome: str = "hg38"
+    min_peaks: int = Field(1000, ge=0)
+    exclude: list[str] = Field(default_factory=list, description="Regular expressions on title and metadata.")
+
+
+class PeakColocalization(AnyTest):
+    """Occupancy-adjusted log odds ratio of overlap between a query and its partners."""
+
+    analysis: Literal["peak_colocalization"]
+    query: ExperimentSelector
+    partner: ExperimentSelector
+    comparators: ExperimentSelector | None = None
+    top_peaks: int | None = Field(None, ge=1)
+    expected: Sign = "positive"
+
+
+class TargetGenes(AnyTest):
+    """Whether named genes have a peak near their transcription start."""
+
+    analysis: Literal["target_genes"]
+    query: ExperimentSelector
+    genes: list[Gene] = Field(min_length=1)
+    window_bp: int = Field(5000, ge=1)
+    partner: ExperimentSelector | None = Field(None, description="Must lie in the same region.")
+    motif: str | None = Field(None, description="JASPAR matrix that must lie in the same region.")
+
+
+class BoundAndDeregulated(AnyTest):
+    """Log odds ratio between being bound and responding to a perturbation."""
+
+    analysis: Literal["bound_and_deregulated"]
+    query: ExperimentSelector
+    window_bp: int = Field(5000, ge=1)
+    expected: Sign
+
+
+class Dependency(AnyTest):
+    """Mean gene effect of a knock-out in some cell lines, against the others."""
+
+    analysis: Literal["dependency"]
+    feature: GeneFeature
+    contrast: Contrast
+    expected: Sign = "negative"
+
+
+class TargetShift(AnyTest):
+    """Shift of a statistic in predicted targets of a regulator against matched non-targets."""
+
+    analysis: Literal["target_shift"]
+    regulator: str
+    expected: Sign
+
+
+class Lookup(AnyTest):
+    """Whether a database lists an entry."""
+
+    analysis: Literal["lookup"]
+    entry: Selection = Field(min_length=1)
+    exclude: Selection = Field(
+        default_factory=dict, description="Rows that must not count, such as own papers."
+    )
+
+
+ClaimTest = Annotated[
+    MutationFrequency
+    | MutualExclusivity
+    | DifferentialExpression
+    | GeneSetEnrichment
+    | Coexpression
+    | Survival
+    | EventShare
+    | PeakColocalization
+    | TargetGenes
+    | BoundAndDeregulated
+    | Dependency
+    | TargetShift
+    | Lookup,
+    Field(discriminator="analysis"),
+]
+
+NEEDS: dict[str, frozenset[str]] = {
+    "mutation_frequency": frozenset({"mutations"}),
+    "mutual_exclusivity": frozenset({"mutations"}),
+    "differential_expression": frozenset({"expression"}),
+    "gene_set_enrichment": frozenset({"expression"}),
+    "coexpression": frozenset({"expression"}),
+    "survival": frozenset({"expression", "clinical"}),
+    "event_share": frozenset({"expression", "clinical"}),
+    "peak_colocalization": frozenset({"regions"}),
+    "target_genes": frozenset({"regions"}),
+    "bound_and_deregulated": frozenset({"regions"}),
+    "dependency": frozenset({"expression"}),
+    "target_shift": frozenset({"expression"}),
+    "lookup": frozenset({"clinical"}),
+}
+"""Analysis -> the kinds of data set it runs on."""

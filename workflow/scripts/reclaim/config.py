@@ -1,0 +1,67 @@
+"""What the configuration may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from reclaim.errors import UserError
+from reclaim.model import Model, explain
+
+World = Literal["as_claimed", "no_effect", "reversed", "confounded"]
+WORLDS: tuple[World, ...] = ("as_claimed", "no_effect", "reversed", "confounded")
+RunName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+
+
+class Data(Model):
+    """Where data come from."""
+
+    source: Literal["simulated", "mirror"] = Field(
+        "simulated",
+        description="simulated: small data made on the spot, no network. "
+        "mirror: public data in the folder `store`, laid out by URL.",
+    )
+    world: World = Field(
+        "as_claimed", description="Of simulated data: every claim true, no effect, reversed, or confounded."
+    )
+    store: str = Field("store", description="Folder of public data: <store>/<host>/<path>.")
+
+
+class Config(Model):
+    """The whole configuration."""
+
+    studies: Literal["all"] | Annotated[list[str], Field(min_length=1)] = Field(
+        "all", description="Ids of studies in seeds/, or paths of study files; all: every file in seeds/."
+    )
+    data: Data = Field(default_factory=Data)
+    run: RunName | None = Field(
+        None, description="Name of the results folder; by default the world, or `public` for public data."
+    )
+    seed: int = Field(1, ge=0, description="The one seed of every random step.")
+
+    @model_validator(mode="after")
+    def _run_is_no_world(self) -> Config:
+        if self.run in WORLDS:
+            raise ValueError(f"run: {self.run} is the name of a simulated world; choose another name")
+        return self
+
+    @property
+    def run_name(self) -> str:
+        """Folder below results/. A simulated run is always named after its world."""
+        if self.data.source == "simulated":
+            return self.data.world
+        return self.run or "public"
+
+
+def check_config(values: Mapping[str, Any]) -> Config:
+    """The validated configuration; raises UserError with one line per mistake."""
+
+    def place(loc: Sequence[str | int]) -> str:
+        return f"config: {'.'.join(map(str, loc))}" if loc else "config"
+
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        raise UserError(explain(error, place)) from None

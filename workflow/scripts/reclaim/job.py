@@ -1,0 +1,57 @@
+"""The rim of every script: logging, errors in one line, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reclaim.errors import UserError
+
+logger = logging.getLogger("reclaim")
+
+
+@contextmanager
+def job(log: str) -> Iterator[None]:
+    """Log to `log` and to standard error. A user's mistake ends the job with one line and exit code 1;
+    anything else leaves its traceback in the log."""
+    handlers: list[logging.Handler] = [logging.FileHandler(log, mode="w"), logging.StreamHandler(sys.stderr)]
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=handlers, force=True)
+    try:
+        yield
+    except UserError as error:
+        for message in error.messages:
+            logger.error(message)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None or error.errno is None:
+            logger.exception("stopped")
+            raise
+        logger.error("%s: %s; mend this and run again", error.filename, os.strerror(error.errno))
+        sys.exit(1)
+    except Exception:
+        logger.exception("stopped by an error of the program; please report it with this log")
+        raise
+
+
+def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Write under a temporary name in the same folder, then rename: a reader never sees half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON with sorted keys, whole."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""One module per public service: which files a data set needs, and how they read."""

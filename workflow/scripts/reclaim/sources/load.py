@@ -1,0 +1,40 @@
+"""From stored bytes to canonical objects, with a ledger of everything dropped on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from reclaim.dataset import CbioportalDataset, FileDataset
+from reclaim.errors import AbsentData
+from reclaim.mutations import Cohort, one_tumour_per_patient
+from reclaim.retrieve import Receipt
+from reclaim.selection import describe, select
+from reclaim.sources.cbioportal import read_study_files
+from reclaim.sources.local import read_local_maf
+
+
+def load_mutations(
+    dataset: CbioportalDataset | FileDataset, receipt: Receipt
+) -> tuple[Cohort, dict[str, Any]]:
+    """The cohort (one tumour per patient, validated) and its ledger.
+
+    Data that do not match their description give an empty cohort and a ledger with status `absent`.
+    """
+    dropped: Counter[str] = Counter()
+    try:
+        if isinstance(dataset, FileDataset):
+            cohort = read_local_maf(dataset, receipt, dropped)
+        else:
+            cohort = read_study_files(dataset, receipt, dropped)
+        if dataset.expect and not select(cohort.clinical, dataset.expect).any():
+            raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
+        cohort, flow = one_tumour_per_patient(cohort, dataset.samples)
+    except AbsentData as reason:
+        return Cohort.empty(), {"status": "absent", "reason": str(reason), "flow": [], "dropped": {}}
+    return cohort.validated(), {
+        "status": "present",
+        "reason": "",
+        "flow": flow,
+        "dropped": {name: count for name, count in sorted(dropped.items()) if count},
+    }

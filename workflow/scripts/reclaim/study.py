@@ -1,0 +1,301 @@
+"""What a study file may say: claims, data sets, tests and decision rules, fixed before data are read.
+
+The models here and in `dataset.py` and `claim_tests.py` are the only authority on the format; the
+JSON schema in `workflow/schemas/` is generated from them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from reclaim.claim_tests import NEEDS, ClaimTest, Gene, Identifier
+from reclaim.dataset import Dataset, kind_of
+from reclaim.errors import UserError, did_you_mean
+from reclaim.marked_yaml import MarkedDocument, Step, read_marked_yaml
+from reclaim.model import Model, explain
+
+RESERVED_IDS = {"data", "receipts", "evidence", "figures"}
+"""Folders of results/<run>/<study>/ that a test's own folder must not hide."""
+
+
+class Source(Model):
+    """The document that makes the claims."""
+
+    kind: Literal["press release", "paper", "preprint", "report", "other"]
+    document: str = Field(description="File name or identifier of the document that was read.")
+    title: str | None = None
+    journal: str | None = None
+    date: date
+    doi: str | None = None
+    pmid: int | None = None
+    url: str | None = None
+
+
+class AnyDecision(Model):
+    margin: float | None = Field(
+        None, gt=0, description="Smallest effect that matters; the rule's own when not given."
+    )
+    marked: bool = Field(False, description="true when the claim says marked, strong or the like.")
+
+
+class Pooled(AnyDecision):
+    """Random-effects mean over all patient-disjoint cohorts; no cohort may be opposite."""
+
+    rule: Literal["pooled"]
+
+
+class Prevalence(AnyDecision):
+    """Share of strata in which the effect exceeds the margin: many (1/3) or most (1/2)."""
+
+    rule: Literal["prevalence"]
+    share: Literal["many", "most"]
+
+
+class Bound(AnyDecision):
+    """A share lies beyond a bound: rare (below 5 %) or nearly all (at least 85 %)."""
+
+    rule: Literal["bound"]
+    bound: Literal["rare", "nearly_all"]
+
+
+class Specific(AnyDecision):
+    """The adjusted effect agrees and ranks in the top 10 % of at least 20 comparators."""
+
+    rule: Literal["specific"]
+    family: list[Gene] = Field(
+        default_factory=list, description="Relatives; a tie with them is about the family, not the subject."
+    )
+
+
+class Equivalence(AnyDecision):
+    """The effect lies within the margin, and a positive control is detected in the same data."""
+
+    rule: Literal["equivalence"]
+    positive_control: Identifier = Field(description="The test (a gate) that must be detected.")
+
+
+class LookupDecision(AnyDecision):
+    """A database lists the entry; consistent at best."""
+
+    rule: Literal["lookup"]
+
+
+Part = Annotated[Pooled | Prevalence | Bound | Specific | Equivalence, Field(discriminator="rule")]
+
+
+class Conjunction(AnyDecision):
+    """Every part agrees. Each part names a primary test and is judged by a rule of its own."""
+
+    rule: Literal["conjunction"]
+    parts: dict[Identifier, Part] = Field(min_length=2)
+
+
+Decision = Annotated[
+    Pooled | Prevalence | Bound | Conjunction | Specific | Equivalence | LookupDecision,
+    Field(discriminator="rule"),
+]
+
+
+class Claim(Model):
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+    statement: str = Field(description="The claim in our own words.")
+    where: str = Field(description="Its place in the source.")
+    central: bool = Field(False, description="true when the source's main conclusion rests on it.")
+    gap: str | None = Field(
+        None, description="What separates the claim from the test: protein -> mRNA, mouse -> human, none."
+    )
+    values_known: str | None = Field(
+        None, description="When thresholds were written after someone had seen values: which values."
+    )
+    note: str | None = None
+    tests: list[ClaimTest] = Field(default_factory=list)
+    gated_by: list[Identifier] = Field(
+        default_factory=list, description="Gates of other claims that also void this claim's tests."
+    )
+    decision: Decision | None = None
+    not_testable: str | None = Field(None, description="Why this is not an omics question.")
+    no_public_data: str | None = Field(None, description="Exactly which data would test it.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Claim:
+        ways = [bool(self.tests), self.not_testable is not None, self.no_public_data is not None]
+        if sum(ways) != 1:
+            raise ValueError(
+                f"claim {self.id} has {sum(ways)} of tests, not_testable and no_public_data; give exactly one"
+            )
+        if bool(self.tests) != (self.decision is not None):
+            raise ValueError(f"claim {self.id}: tests and decision go together; add the missing one")
+        if self.tests and self.gap is None:
+            raise ValueError(
+                f"claim {self.id} is tested: say what separates claim and test in `gap` (or none)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_primary(self) -> Claim:
+        if self.decision is None:
+            return self
+        primary = [test.id for test in self.tests if test.role == "primary"]
+        if isinstance(self.decision, Conjunction):
+            if set(primary) != set(self.decision.parts):
+                raise ValueError(
+                    f"claim {self.id}: the parts of its conjunction ({', '.join(self.decision.parts)}) must be "
+                    f"its primary tests ({', '.join(primary) or 'none'}); make the two lists equal"
+                )
+        elif len(primary) != 1:
+            raise ValueError(
+                f"claim {self.id} has {len(primary)} primary tests ({', '.join(primary) or 'none'}), expected one; "
+                "change a role to supporting or sensitivity, or decide by rule: conjunction"
+            )
+        if isinstance(self.decision, Equivalence):
+            gates = [test.id for test in self.tests if test.role == "gate"]
+            if self.decision.positive_control not in gates:
+                raise ValueError(
+                    f"claim {self.id}: positive_control {self.decision.positive_control!r} is not one of its gates "
+                    f"({', '.join(gates) or 'none'}); add that test with role: gate"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _effects_fit_rule(self) -> Claim:
+        parts = self.decision.parts if isinstance(self.decision, Conjunction) else {}
+        for test in self.tests:
+            if test.role != "primary" or self.decision is None:
+                continue
+            rule = parts[test.id].rule if parts else self.decision.rule
+            shares = test.analysis in ("mutation_frequency", "event_share")
+            if shares != (rule == "bound"):
+                raise ValueError(
+                    f"test {test.id}: {test.analysis} is decided by rule {'bound' if shares else 'other than bound'}, "
+                    f"found rule {rule}; change the rule or the analysis"
+                )
+        return self
+
+
+class Rejected(Model):
+    """A data set that was considered and is not used."""
+
+    name: str
+    reason: str
+
+
+class Study(Model):
+    id: Identifier
+    title: str
+    source: Source
+    datasets: dict[Identifier, Dataset] = Field(default_factory=dict)
+    gene_sets: dict[Identifier, list[Gene]] = Field(default_factory=dict)
+    rejected: list[Rejected] = Field(
+        default_factory=list, description="Considered data sets, and why not used."
+    )
+    conflicts: list[str] = Field(default_factory=list, description="Where the source contradicts itself.")
+    claims: list[Claim] = Field(min_length=1)
+
+    def tests(self) -> Iterator[tuple[Claim, ClaimTest]]:
+        """Every test with its claim, in file order."""
+        for claim in self.claims:
+            for test in claim.tests:
+                yield claim, test
+
+
+def read_study(path: Path) -> Study:
+    """Read and check one study file; raises UserError with one line per mistake."""
+    document = read_marked_yaml(path)
+    try:
+        study = Study.model_validate(document.data)
+    except ValidationError as error:
+        raise UserError(explain(error, document.place)) from None
+    mistakes = [f"{document.place(where)}: {text}" for where, text in _mistakes(study)]
+    if mistakes:
+        raise UserError(mistakes)
+    return study
+
+
+def locate(path: Path, where: Sequence[Step]) -> str:
+    """`file:line: dotted.path` of a key of a study file, read anew."""
+    return read_marked_yaml(path).place(where)
+
+
+def test_path(document: MarkedDocument, test_id: str) -> list[Step]:
+    """The path of a test in a study document."""
+    for i, claim in enumerate(document.data.get("claims", [])):
+        for j, test in enumerate(claim.get("tests", [])):
+            if test.get("id") == test_id:
+                return ["claims", i, "tests", j]
+    return []
+
+
+def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
+    """Mistakes that only the whole file shows."""
+    yield from _repeated(study)
+    used: set[str] = set()
+    for i, claim in enumerate(study.claims):
+        for j, test in enumerate(claim.tests):
+            where: list[Step] = ["claims", i, "tests", j]
+            if test.id in RESERVED_IDS:
+                yield [*where, "id"], f"the test id {test.id!r} is reserved; choose another"
+            names = [name for name in test.datasets]
+            names += [name for name in test.with_.values() if isinstance(name, str)]
+            used.update(names)
+            for name in names:
+                if name not in study.datasets:
+                    yield (
+                        [*where, "datasets"],
+                        f"unknown data set {name!r}{did_you_mean(name, study.datasets)}; "
+                        f"expected one of: {', '.join(study.datasets) or 'none is listed'}",
+                    )
+            for name in test.datasets:
+                if name in study.datasets and kind_of(study.datasets[name]) not in NEEDS[test.analysis]:
+                    yield (
+                        [*where, "datasets"],
+                        f"{test.analysis} runs on {' or '.join(sorted(NEEDS[test.analysis]))}, but data set {name!r} "
+                        f"holds {kind_of(study.datasets[name])}; name another data set",
+                    )
+            pools = Counter(
+                study.datasets[name].patients
+                for name in set(test.datasets)
+                if name in study.datasets and study.datasets[name].patients
+            )
+            for pool, count in pools.items():
+                if count > 1:
+                    yield (
+                        [*where, "datasets"],
+                        f"{count} data sets share the patients {pool!r} and must not be pooled; keep one of them",
+                    )
+    gates = {test.id for _, test in study.tests() if test.role == "gate"}
+    for i, claim in enumerate(study.claims):
+        for name in claim.gated_by:
+            if name not in gates:
+                yield (
+                    ["claims", i, "gated_by"],
+                    f"{name!r} is not a gate of this study{did_you_mean(name, gates)}; "
+                    f"expected one of: {', '.join(sorted(gates)) or 'no gate is defined'}",
+                )
+    for name in study.datasets:
+        if name not in used:
+            yield (
+                ["datasets", name],
+                f"no test uses data set {name!r}; use it, or move it to `rejected` with the reason",
+            )
+
+
+def _repeated(study: Study) -> Iterator[tuple[list[Step], str]]:
+    seen: set[str] = set()
+    tests_seen: set[str] = set()
+    for i, claim in enumerate(study.claims):
+        if claim.id in seen:
+            yield ["claims", i, "id"], f"the claim id {claim.id!r} stands twice; give each claim its own id"
+        seen.add(claim.id)
+        for j, test in enumerate(claim.tests):
+            if test.id in tests_seen:
+                yield (
+                    ["claims", i, "tests", j, "id"],
+                    f"the test id {test.id!r} stands twice; give each test of the study its own id",
+                )
+            tests_seen.add(test.id)

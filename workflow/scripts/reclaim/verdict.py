@@ -1,0 +1,479 @@
+"""From evidence to the verdict of every claim of a study."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from pydantic import Field
+from statsmodels.stats.multitest import multipletests
+
+from reclaim.dataset import TIER_OF
+from reclaim.evidence import DataKind, EvidenceRow
+from reclaim.model import Model
+from reclaim.rules import (
+    MANY,
+    MOST,
+    Judgement,
+    judge_bound,
+    judge_conjunction,
+    judge_equivalence,
+    judge_lookup,
+    judge_pooled,
+    judge_prevalence,
+    margin_for,
+)
+from reclaim.study import Bound, Claim, Conjunction, Equivalence, Prevalence, Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Verdict = Literal[
+    "supported",
+    "consistent",
+    "inconclusive",
+    "not_supported",
+    "contradicted",
+    "no_public_data",
+    "not_testable",
+]
+VERDICTS: tuple[str, ...] = get_args(Verdict)
+
+HOLM_LEVEL = 0.05
+MIN_PER_ARM, MIN_EVENTS = 3, 50
+SENSITIVITY_SHARE = 0.8
+NULL_RATE_CAP = 0.075
+BACKGROUND_SPECIFIC = (0.05, 0.20)
+BACKGROUND_DESCRIPTIVE = 0.20
+CALIBRATED_RULES = frozenset({"pooled", "prevalence", "conjunction", "specific"})
+HOLM_RULES = frozenset({"pooled", "prevalence", "bound", "conjunction", "specific", "equivalence"})
+
+MEANING = {
+    "supported": "The rule agrees on matched, replicated, independent data, and chance would rarely do so.",
+    "consistent": "The rule agrees, but on weaker ground than `supported` needs; the reason says which.",
+    "inconclusive": "The data cannot decide: see the interval and the smallest effect they could detect.",
+    "not_supported": "The data are precise enough, and the claimed effect is not there.",
+    "contradicted": "The data show the opposite, matched and replicated.",
+    "no_public_data": "Testable in principle; the reason names the data that would do.",
+    "not_testable": "Not a question that omics data answer.",
+}
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How often chance, or any other gene, would have passed the same rule."""
+
+    null_rate: float | None = None
+    null_rate_high: float | None = None
+    background_rate: float | None = None
+
+
+class ClaimRow(Model):
+    """One row of claims.tsv."""
+
+    run: str
+    data: DataKind | None = Field(description="what the verdict rests on; empty when nothing was tested")
+    study: str
+    claim: str
+    statement: str
+    verdict: Verdict
+    tier: Literal["matched", "substitute", "indirect"] | None
+    rule: str | None
+    effect: float | None = Field(description="natural sign and scale; a share for bound and prevalence")
+    ci_low: float | None
+    ci_high: float | None
+    p_value: float | None = Field(description="one-sided, in the claimed direction")
+    n_tests: int = Field(description="primary tests: one per data set and stratum")
+    n_agrees: int
+    n_opposite: int
+    n_unclear: int = Field(description="unclear or negligible")
+    null_rate: float | None
+    background_rate: float | None
+    post_hoc: bool = Field(description="the claim block was edited after public data were first retrieved")
+    reason: str
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """Evidence with outcomes filled in, and one row per claim."""
+
+    evidence: list[EvidenceRow]
+    claims: list[ClaimRow]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A claim on its way to a verdict."""
+
+    claim: Claim
+    evidence: list[EvidenceRow]
+    primary: list[EvidenceRow]
+    judgement: Judgement
+    sensitivity: list[str]
+    opposed_by: list[str]
+
+
+def assess(
+    study: Study,
+    rows: Sequence[EvidenceRow],
+    run: str,
+    seed: int,
+    calibration: dict[str, Calibration] | None = None,
+    post_hoc: frozenset[str] = frozenset(),
+) -> Assessment:
+    """Verdicts of all claims of one study.
+
+    `rows` is the study's evidence, one row per test, data set and stratum; `calibration` is keyed by
+    claim; `post_hoc` names claims that were edited after the first retrieval of public data.
+    """
+    judged: dict[str, _Judged] = {}
+    gate_rows = [row for row in rows if row.role == "gate"]
+    gates = {
+        (test.id, row.dataset): _passes(test.passes.at_least, test.passes.at_most, row)
+        for _, test in study.tests()
+        if test.passes is not None
+        for row in gate_rows
+        if row.test == test.id
+    }
+    for claim in study.claims:
+        if claim.decision is not None:
+            own = [row for row in rows if row.claim == claim.id]
+            judged[claim.id] = _judge(claim, own, gates, seed)
+    holm = _holm({key: float(item.judgement.p_claimed[0]) for key, item in judged.items() if _in_holm(item)})
+    holm_opposite = _holm(
+        {key: float(item.judgement.p_opposite[0]) for key, item in judged.items() if _in_holm(item)}
+    )
+    claims = []
+    for claim in study.claims:
+        if claim.id in judged:
+            claims.append(
+                _decide(
+                    study,
+                    judged[claim.id],
+                    run,
+                    holm.get(claim.id),
+                    holm_opposite.get(claim.id),
+                    (calibration or {}).get(claim.id, Calibration()),
+                    claim.id in post_hoc,
+                )
+            )
+        else:
+            claims.append(_untested(study, claim, run))
+    return Assessment([row for item in judged.values() for row in item.evidence], claims)
+
+
+def _passes(at_least: float | None, at_most: float | None, row: EvidenceRow) -> bool:
+    return (
+        row.effect is not None
+        and row.outcome != "invalid"
+        and (at_least is None or row.effect >= at_least)
+        and (at_most is None or row.effect <= at_most)
+    )
+
+
+def _judge(claim: Claim, rows: list[EvidenceRow], gates: dict[tuple[str, str], bool], seed: int) -> _Judged:
+    own_gates = {test.id for test in claim.tests if test.role == "gate"} | set(claim.gated_by)
+    relevant = {key: passed for key, passed in gates.items() if key[0] in own_gates}
+    evidence = [_with_outcome(claim, row, relevant, seed) for row in rows]
+    by_test: dict[str, list[EvidenceRow]] = {}
+    for row in evidence:
+        by_test.setdefault(row.test, []).append(row)
+    primary = [row for row in evidence if row.role == "primary"]
+    if isinstance(claim.decision, Conjunction):
+        parts = [judge(claim, part, by_test.get(part, []), seed) for part in claim.decision.parts]
+        judgement = judge_conjunction(parts)
+    else:
+        detected = isinstance(claim.decision, Equivalence) and all(
+            passed for (test, _), passed in relevant.items() if test == claim.decision.positive_control
+        )
+        judgement = judge(claim, primary[0].test if primary else "", primary, seed, detected)
+    sensitivity = [
+        str(judge(claim, test.id, by_test[test.id], seed).outcome[0])
+        for test in claim.tests
+        if test.role == "sensitivity" and test.id in by_test
+    ]
+    opposed_by = [
+        test.id
+        for test in claim.tests
+        if test.role == "supporting"
+        and any(row.tier == "matched" for row in by_test.get(test.id, []))
+        and judge(claim, test.id, by_test[test.id], seed).outcome[0] == "opposite"
+    ]
+    return _Judged(claim, evidence, primary, judgement.only(), sensitivity, opposed_by)
+
+
+def _with_outcome(
+    claim: Claim, row: EvidenceRow, gates: dict[tuple[str, str], bool], seed: int
+) -> EvidenceRow:
+    """The row with its own outcome: a gate passes or not, other rows are judged as single cohorts."""
+    if row.role == "gate":
+        return row.model_copy(update={"outcome": "agrees" if gates[row.test, row.dataset] else "invalid"})
+    # A gate on the row's data set decides; one on other data sets only decides for all rows.
+    here = [passed for (_, dataset), passed in gates.items() if dataset == row.dataset]
+    if not all(here or gates.values()):
+        flags = ",".join(filter(None, [row.flags, "gate_failed"]))
+        return row.model_copy(update={"outcome": "invalid", "flags": flags})
+    if row.outcome == "invalid":
+        return row
+    outcome = str(judge(claim, row.test, [row], seed).outcome[0])
+    return row.model_copy(update={"outcome": outcome})
+
+
+def judge(
+    claim: Claim, test_id: str, rows: Sequence[EvidenceRow], seed: int, control_detected: bool = True
+) -> Judgement:
+    """The claim's rule on the rows of one test, as arrays with one feature. Rows that are invalid
+    count as missing."""
+    decision = claim.decision
+    if isinstance(decision, Conjunction):
+        decision = decision.parts.get(test_id, next(iter(decision.parts.values())))
+    assert decision is not None
+    valid = [row for row in rows if row.outcome != "invalid" and row.effect is not None]
+    if not valid:
+        return _nothing()
+    name = valid[0].effect_name
+    if isinstance(decision, Bound) != (name == "share"):
+        return _nothing("unclear")  # a supporting or sensitivity test of another kind is only shown
+    if isinstance(decision, Bound):
+        return judge_bound(
+            _column(valid, "n_events").astype(int), _column(valid, "n").astype(int), decision.bound
+        )
+    if decision.rule == "lookup":
+        return judge_lookup(np.array([any(row.effect for row in valid)]))
+    sign = -1.0 if valid[0].expected == "negative" else 1.0
+    effect, se = sign * _column(valid, "effect"), _column(valid, "se")
+    low, high = sign * _column(valid, "ci_low"), sign * _column(valid, "ci_high")
+    if sign < 0:
+        low, high = high, low
+    arms = [
+        count for row in valid for key, count in json.loads(row.groups).items() if key in ("case", "control")
+    ]
+    margin = decision.margin or margin_for(name, decision.marked, min(arms, default=None))
+    if isinstance(decision, Prevalence):
+        share = MANY if decision.share == "many" else MOST
+        return judge_prevalence(effect, se, name, margin, share, seed)
+    if isinstance(decision, Equivalence):
+        pooled = judge_pooled(effect, se, low, high, name, margin)
+        error = (pooled.ci_high - pooled.ci_low) / (2 * 1.96)
+        return judge_equivalence(
+            pooled.effect, error, pooled.ci_low, pooled.ci_high, margin, control_detected
+        )
+    return judge_pooled(effect, se, low, high, name, margin)
+
+
+def _column(rows: Sequence[EvidenceRow], name: str) -> np.ndarray:
+    values = [getattr(row, name) for row in rows]
+    return np.array([[np.nan if value is None else value] for value in values], float)
+
+
+def _nothing(outcome: str = "invalid") -> Judgement:
+    missing = np.array([np.nan])
+    return Judgement(np.array([outcome]), missing, missing, missing, missing, missing, np.array([""]))
+
+
+def _in_holm(item: _Judged) -> bool:
+    assert item.claim.decision is not None
+    return item.claim.decision.rule in HOLM_RULES and bool(np.isfinite(item.judgement.p_claimed[0]))
+
+
+def _holm(p_values: dict[str, float]) -> dict[str, float]:
+    """Holm-adjusted p-values over the study's primary tests."""
+    if not p_values:
+        return {}
+    adjusted = multipletests(list(p_values.values()), method="holm")[1]
+    return dict(zip(p_values, (float(p) for p in adjusted), strict=True))
+
+
+def calibration_cap(
+    rule: str, specific: bool, calibration: Calibration
+) -> tuple[Literal["supported", "consistent", "inconclusive"], str]:
+    """The best verdict that calibration allows, and why.
+
+    `specific` is true for claims of specificity or of a marked effect, where the base rate among
+    comparable genes must be low.
+    """
+    if rule not in CALIBRATED_RULES:
+        return "supported", ""
+    background = calibration.background_rate
+    if calibration.null_rate_high is not None and calibration.null_rate_high > NULL_RATE_CAP:
+        return "inconclusive", f"permuted labels pass in up to {calibration.null_rate_high:.1%}"
+    if specific and background is not None and background > BACKGROUND_SPECIFIC[1]:
+        return "inconclusive", f"true of {background:.0%} of comparable genes"
+    if calibration.null_rate_high is None or background is None:
+        return "consistent", "not calibrated against chance and comparable genes"
+    if background > (BACKGROUND_SPECIFIC[0] if specific else BACKGROUND_DESCRIPTIVE):
+        return "consistent", f"true of {background:.0%} of comparable genes"
+    return "supported", ""
+
+
+def _decide(
+    study: Study,
+    item: _Judged,
+    run: str,
+    holm: float | None,
+    holm_opposite: float | None,
+    calibration: Calibration,
+    post_hoc: bool,
+) -> ClaimRow:
+    claim, judgement = item.claim, item.judgement
+    assert claim.decision is not None
+    outcome, remark = str(judgement.outcome[0]), str(judgement.remark[0])
+    valid = [row for row in item.primary if row.outcome != "invalid"]
+    tier = max((row.tier for row in valid), key=list(TIER_OF.values()).index, default=None)
+    shortfalls = _shortfalls(study, valid, tier)
+    cap, cap_reason = calibration_cap(
+        claim.decision.rule, claim.decision.marked or claim.decision.rule == "specific", calibration
+    )
+
+    if outcome == "agrees":
+        if holm is not None and holm >= HOLM_LEVEL:
+            shortfalls.append(f"Holm-adjusted p is {holm:.2g}")
+        if claim.decision.rule == "lookup":
+            shortfalls.append("a database entry is no measurement")
+        if post_hoc:
+            shortfalls.append("the claim was edited after data had been seen")
+        if remark:
+            shortfalls.append(remark)
+        if cap != "supported":
+            shortfalls.append(cap_reason)
+        order = ["supported", "consistent", "inconclusive"]
+        step = 2 if cap == "inconclusive" else 1 if shortfalls else 0
+        if item.opposed_by:
+            step = min(2, step + 1)
+            shortfalls.append(f"the supporting test {', '.join(item.opposed_by)} is opposite")
+        verdict = order[step]
+        reason = "the rule agrees" + (": but " + "; ".join(shortfalls) if shortfalls else "")
+    elif outcome == "opposite":
+        against = sum(found == "opposite" for found in item.sensitivity)
+        if item.sensitivity and against < SENSITIVITY_SHARE * len(item.sensitivity):
+            shortfalls.append(
+                f"only {against} of {len(item.sensitivity)} sensitivity specifications are opposite"
+            )
+        if holm_opposite is None or holm_opposite >= HOLM_LEVEL:
+            shortfalls.append(f"Holm-adjusted p of the opposite is {holm_opposite or 1:.2g}")
+        verdict = "not_supported" if shortfalls else "contradicted"
+        reason = "the rule is opposite" + (": but " + "; ".join(shortfalls) if shortfalls else "")
+    elif outcome == "negligible" and tier == "matched":
+        verdict, reason = "not_supported", "a precise estimate within the margin"
+    else:
+        verdict = "inconclusive"
+        reason = _why_unclear(item, outcome, remark)
+
+    sign = -1.0 if valid and valid[0].expected == "negative" and claim.decision.rule != "prevalence" else 1.0
+    ends = sorted(sign * float(x) for x in (judgement.ci_low[0], judgement.ci_high[0]))
+    counts = Counter(row.outcome for row in item.primary)
+    data = _data_of(item.primary)
+    return ClaimRow(
+        run=run,
+        data=data,
+        study=study.id,
+        claim=claim.id,
+        statement=claim.statement,
+        verdict=verdict,
+        tier=tier,
+        rule=claim.decision.rule,
+        effect=_number(sign * float(judgement.effect[0])),
+        ci_low=_number(ends[0]),
+        ci_high=_number(ends[1]),
+        p_value=_number(float(judgement.p_claimed[0])),
+        n_tests=len(item.primary),
+        n_agrees=counts["agrees"],
+        n_opposite=counts["opposite"],
+        n_unclear=counts["unclear"] + counts["negligible"],
+        null_rate=calibration.null_rate,
+        background_rate=calibration.background_rate,
+        post_hoc=post_hoc,
+        reason=("SIMULATED data: " if data == "simulated" else "") + reason,
+    )
+
+
+def _shortfalls(study: Study, valid: list[EvidenceRow], tier: str | None) -> list[str]:
+    """What the primary rows lack of what `supported` and `contradicted` both need."""
+    found = []
+    if tier != "matched":
+        found.append(f"the data are {tier}")
+    names = {row.dataset for row in valid}
+    pools = {study.datasets[name].patients or name for name in names}
+    if len(pools) < 2:
+        found.append("a single cohort")
+    if not any(study.datasets[name].independent for name in names):
+        found.append("only the authors' own data")
+    small = sorted({row.dataset for row in valid if not _large_enough(row)})
+    if small:
+        found.append(f"too few samples or events in {', '.join(small)}")
+    return found
+
+
+def _large_enough(row: EvidenceRow) -> bool:
+    if row.effect_name.startswith("log_hazard_ratio"):
+        return (row.n_events or 0) >= MIN_EVENTS
+    arms = [count for key, count in json.loads(row.groups).items() if key in ("case", "control")]
+    return min(arms, default=MIN_PER_ARM) >= MIN_PER_ARM
+
+
+def _why_unclear(item: _Judged, outcome: str, remark: str) -> str:
+    if outcome == "invalid":
+        notes = sorted({f"{row.dataset}: {row.note or row.flags}" for row in item.primary})
+        return "no valid test" + (f" ({'; '.join(notes)})" if notes else "")
+    if outcome == "negligible":
+        return "a precise estimate within the margin, but not on matched data"
+    parts = [remark] if remark else []
+    if isinstance(item.claim.decision, Bound):
+        words = {"rare": "above 10 % or below 5 %", "nearly_all": "above 85 % or below 75 %"}
+        low, high = 100 * float(item.judgement.ci_low[0]), 100 * float(item.judgement.ci_high[0])
+        parts.append(
+            f"the interval from {low:.1f} to {high:.1f} % does not lie {words[item.claim.decision.bound]}"
+        )
+    else:
+        detectable = [row.mde for row in item.primary if row.mde is not None and row.outcome != "invalid"]
+        parts.append("the interval does not decide")
+        if detectable:
+            parts.append(f"smallest detectable effect of a cohort: {min(detectable):.2g}")
+    return "; ".join(parts)
+
+
+def _data_of(rows: Sequence[EvidenceRow]) -> DataKind | None:
+    """simulated as soon as anything is; else public before local."""
+    kinds = {row.data for row in rows}
+    order: tuple[DataKind, ...] = ("simulated", "public", "local")
+    return next((kind for kind in order if kind in kinds), None)
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def claims_table(claims: Sequence[ClaimRow]) -> pd.DataFrame:
+    """The table of claims.tsv, columns in contract order."""
+    import pandas as pd
+
+    return pd.DataFrame([claim.model_dump() for claim in claims], columns=list(ClaimRow.model_fields))
+
+
+def _untested(study: Study, claim: Claim, run: str) -> ClaimRow:
+    return ClaimRow(
+        run=run,
+        data=None,
+        study=study.id,
+        claim=claim.id,
+        statement=claim.statement,
+        verdict="no_public_data" if claim.no_public_data else "not_testable",
+        tier=None,
+        rule=None,
+        effect=None,
+        ci_low=None,
+        ci_high=None,
+        p_value=None,
+        n_tests=0,
+        n_agrees=0,
+        n_opposite=0,
+        n_unclear=0,
+        null_rate=None,
+        background_rate=None,
+        post_hoc=False,
+        reason=claim.no_public_data or claim.not_testable or "",
+    )
