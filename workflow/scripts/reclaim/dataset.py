@@ -10,7 +10,8 @@ from reclaim.model import Model
 from reclaim.selection import Selection
 
 Closeness = Literal["same", "similar", "different"]
-TIER_OF = {"same": "matched", "similar": "substitute", "different": "indirect"}
+TierName = Literal["matched", "substitute", "indirect"]
+TIER_OF: dict[str, TierName] = {"same": "matched", "similar": "substitute", "different": "indirect"}
 
 
 class Tier(Model):
@@ -24,11 +25,10 @@ class Tier(Model):
     time: Closeness = Field(description="The time scale of the effect; none counts as same.")
 
     @property
-    def name(self) -> str:
-        """matched, substitute or indirect."""
-        order = ["same", "similar", "different"]
+    def name(self) -> TierName:
+        """The tier of the worst item."""
         items = [self.disease, self.system, self.perturbation, self.readout, self.time]
-        return TIER_OF[max(items, key=order.index)]
+        return TIER_OF[max(items, key=list(TIER_OF).index)]
 
 
 class DatasetBase(Model):

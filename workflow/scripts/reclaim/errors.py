@@ -18,8 +18,14 @@ class AbsentData(Exception):
     """A data set does not match its description; its tests become invalid and the run goes on."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean X or Y?' with the nearest known words, or an empty string."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`, or None when none is near."""
     by_case = {name.casefold(): name for name in known}
-    near = get_close_matches(word.casefold(), by_case, n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(by_case[n] for n in near)}?" if near else ""
+    near = get_close_matches(word.casefold(), by_case, n=1, cutoff=0.6)
+    return by_case[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean X?' with the nearest known word, or an empty string."""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from pydantic import Field
 
 from reclaim.claim_tests import Role
+from reclaim.dataset import TierName
 from reclaim.model import Model
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class EvidenceRow(Model):
     method: str
     specification: str = Field(description="what this variant does, in words")
     dataset: str
-    tier: Literal["matched", "substitute", "indirect"]
+    tier: TierName
     independent: bool = Field(description="not the data of the claim's authors")
     data: DataKind
     stratum: str
@@ -116,7 +117,7 @@ class Setting:
     analysis: str
     specification: str
     dataset: str
-    tier: Literal["matched", "substitute", "indirect"]
+    tier: TierName
     independent: bool
     data: DataKind
     expected: str

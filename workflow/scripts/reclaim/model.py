@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from reclaim.errors import did_you_mean
+from reclaim.errors import did_you_mean, nearest
 
 Path = tuple[str | int, ...]
 
@@ -20,15 +20,22 @@ class Model(BaseModel):
 
 def explain(error: ValidationError, place: Callable[[Sequence[str | int]], str]) -> list[str]:
     """One line per mistake: place, what was found, what was expected, the remedy."""
+    items = error.errors()
+    missing = {item["loc"] for item in items if item["type"] == "missing"}
     lines = []
-    for item in error.errors():
+    for item in items:
         loc: Path = item["loc"]
         kind, found = item["type"], item["input"]
         if kind == "extra_forbidden":
+            # A key that is missing beside it is what was meant, and needs no line of its own.
+            beside = {str(other[-1]): other for other in missing if other[:-1] == loc[:-1]}
             name = str(loc[-1])
-            text = f"unknown key {name!r}{did_you_mean(name, _known_keys())}; remove it or correct its name"
+            meant = nearest(name, beside)
+            missing -= {beside[meant]} if meant else set()
+            known = {meant} if meant else _known_keys()
+            text = f"unknown key {name!r}{did_you_mean(name, known)}; remove it or correct its name"
         elif kind == "missing":
-            text = f"the key {str(loc[-1])!r} is missing; add it"
+            continue
         elif kind in ("value_error", "assertion_error"):
             text = str(item["ctx"]["error"])
         elif kind.startswith("union_tag"):
@@ -38,6 +45,9 @@ def explain(error: ValidationError, place: Callable[[Sequence[str | int]], str])
         else:
             text = f"found {_short(found)}; expected: {item['msg'][0].lower()}{item['msg'][1:]}"
         lines.append(f"{place(loc)}: {text}")
+    lines += [
+        f"{place(loc)}: the key {str(loc[-1])!r} is missing; add it" for loc in sorted(missing, key=str)
+    ]
     return list(dict.fromkeys(lines))
 
 

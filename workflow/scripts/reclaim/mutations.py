@@ -82,13 +82,15 @@ class Cohort:
     @classmethod
     def empty(cls) -> Cohort:
         """A cohort without samples: what an absent data set is stored as."""
-        tables = [
+        mutations, copy_number, samples = (
             pd.DataFrame(
                 {name: pd.Series(dtype=column.dtype.type) for name, column in schema.columns.items()}
             )
             for schema in (MUTATIONS, COPY_NUMBER, SAMPLES)
-        ]
-        return cls(*tables, clinical=pd.DataFrame(index=pd.Index([], name="sample", dtype=str)))
+        )
+        return cls(
+            mutations, copy_number, samples, pd.DataFrame(index=pd.Index([], name="sample", dtype=str))
+        )
 
     def validated(self) -> Cohort:
         """The same cohort; raises pandera's SchemaError when a table breaks its contract."""

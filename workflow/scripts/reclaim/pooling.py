@@ -94,18 +94,19 @@ def _pool_chunk(effect: Floats, se: Floats, scale: float) -> Pooled:
 def _tau_grid(scale: float) -> tuple[Floats, Floats]:
     """Midpoints of equal steps, so that the sum is the integral; log prior up to a constant."""
     step = TAU_REACH * scale / TAU_NODES
-    tau = (np.arange(TAU_NODES) + 0.5) * step
+    tau: Floats = (np.arange(TAU_NODES, dtype=float) + 0.5) * step
     return tau, -0.5 * (tau / scale) ** 2
 
 
 def _quantile(level: float, share: Floats, mean: Floats, sd: Floats) -> Floats:
     """Quantile of a mixture of normals, by bisection."""
-    low, high = (mean - 9 * sd).min(axis=0), (mean + 9 * sd).max(axis=0)
+    low: Floats = (mean - 9 * sd).min(axis=0)
+    high: Floats = (mean + 9 * sd).max(axis=0)
     for _ in range(60):
         middle = (low + high) / 2
         below = (share * ndtr((middle - mean) / sd)).sum(axis=0) < level
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2
+    return np.asarray((low + high) / 2)
 
 
 LOGIT_STEP = 0.04

@@ -121,7 +121,7 @@ def judge_prevalence(
 ) -> Judgement:
     """Share of strata (S x F) beyond the margin against `share` (MANY or MOST)."""
     found = prevalence(effect, se, TAU_SCALE[effect_name], margin, share, seed)
-    none = ~np.isfinite(effect).any(axis=0)
+    none = np.atleast_1d(~np.isfinite(effect).any(axis=0))
     return Judgement(
         np.select(
             [none, found.ci_low >= share, found.p_reversed >= 0.95, found.ci_high < share],

@@ -240,7 +240,7 @@ def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
             where: list[Step] = ["claims", i, "tests", j]
             if test.id in RESERVED_IDS:
                 yield [*where, "id"], f"the test id {test.id!r} is reserved; choose another"
-            names = [name for name in test.datasets]
+            names = list(test.datasets)
             names += [name for name in test.with_.values() if isinstance(name, str)]
             used.update(names)
             for name in names:

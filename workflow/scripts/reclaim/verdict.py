@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -12,22 +12,11 @@ import numpy as np
 from pydantic import Field
 from statsmodels.stats.multitest import multipletests
 
-from reclaim.dataset import TIER_OF
+from reclaim.dataset import TIER_OF, TierName
 from reclaim.evidence import DataKind, EvidenceRow
+from reclaim.judging import Comparators, JudgedClaim, finite, gate_results, judge_claim
 from reclaim.model import Model
-from reclaim.rules import (
-    MANY,
-    MOST,
-    Judgement,
-    judge_bound,
-    judge_conjunction,
-    judge_equivalence,
-    judge_lookup,
-    judge_pooled,
-    judge_prevalence,
-    margin_for,
-)
-from reclaim.study import Bound, Claim, Conjunction, Equivalence, Prevalence, Study
+from reclaim.study import Bound, Claim, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +70,7 @@ class ClaimRow(Model):
     claim: str
     statement: str
     verdict: Verdict
-    tier: Literal["matched", "substitute", "indirect"] | None
+    tier: TierName | None
     rule: str | None
     effect: float | None = Field(description="natural sign and scale; a share for bound and prevalence")
     ci_low: float | None
@@ -105,44 +94,27 @@ class Assessment:
     claims: list[ClaimRow]
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """A claim on its way to a verdict."""
-
-    claim: Claim
-    evidence: list[EvidenceRow]
-    primary: list[EvidenceRow]
-    judgement: Judgement
-    sensitivity: list[str]
-    opposed_by: list[str]
-
-
 def assess(
     study: Study,
     rows: Sequence[EvidenceRow],
     run: str,
     seed: int,
-    calibration: dict[str, Calibration] | None = None,
+    calibration: Mapping[str, Calibration] | None = None,
     post_hoc: frozenset[str] = frozenset(),
+    comparators: Mapping[str, Comparators] | None = None,
 ) -> Assessment:
     """Verdicts of all claims of one study.
 
     `rows` is the study's evidence, one row per test, data set and stratum; `calibration` is keyed by
-    claim; `post_hoc` names claims that were edited after the first retrieval of public data.
+    claim; `post_hoc` names claims that were edited after the first retrieval of public data;
+    `comparators` holds, by test, what a claim of specificity is ranked against.
     """
-    judged: dict[str, _Judged] = {}
-    gate_rows = [row for row in rows if row.role == "gate"]
-    gates = {
-        (test.id, row.dataset): _passes(test.passes.at_least, test.passes.at_most, row)
-        for _, test in study.tests()
-        if test.passes is not None
-        for row in gate_rows
-        if row.test == test.id
-    }
+    judged: dict[str, JudgedClaim] = {}
+    gates = gate_results(study, rows)
     for claim in study.claims:
         if claim.decision is not None:
             own = [row for row in rows if row.claim == claim.id]
-            judged[claim.id] = _judge(claim, own, gates, seed)
+            judged[claim.id] = judge_claim(claim, own, gates, seed, comparators or {})
     holm = _holm({key: float(item.judgement.p_claimed[0]) for key, item in judged.items() if _in_holm(item)})
     holm_opposite = _holm(
         {key: float(item.judgement.p_opposite[0]) for key, item in judged.items() if _in_holm(item)}
@@ -166,116 +138,7 @@ def assess(
     return Assessment([row for item in judged.values() for row in item.evidence], claims)
 
 
-def _passes(at_least: float | None, at_most: float | None, row: EvidenceRow) -> bool:
-    return (
-        row.effect is not None
-        and row.outcome != "invalid"
-        and (at_least is None or row.effect >= at_least)
-        and (at_most is None or row.effect <= at_most)
-    )
-
-
-def _judge(claim: Claim, rows: list[EvidenceRow], gates: dict[tuple[str, str], bool], seed: int) -> _Judged:
-    own_gates = {test.id for test in claim.tests if test.role == "gate"} | set(claim.gated_by)
-    relevant = {key: passed for key, passed in gates.items() if key[0] in own_gates}
-    evidence = [_with_outcome(claim, row, relevant, seed) for row in rows]
-    by_test: dict[str, list[EvidenceRow]] = {}
-    for row in evidence:
-        by_test.setdefault(row.test, []).append(row)
-    primary = [row for row in evidence if row.role == "primary"]
-    if isinstance(claim.decision, Conjunction):
-        parts = [judge(claim, part, by_test.get(part, []), seed) for part in claim.decision.parts]
-        judgement = judge_conjunction(parts)
-    else:
-        detected = isinstance(claim.decision, Equivalence) and all(
-            passed for (test, _), passed in relevant.items() if test == claim.decision.positive_control
-        )
-        judgement = judge(claim, primary[0].test if primary else "", primary, seed, detected)
-    sensitivity = [
-        str(judge(claim, test.id, by_test[test.id], seed).outcome[0])
-        for test in claim.tests
-        if test.role == "sensitivity" and test.id in by_test
-    ]
-    opposed_by = [
-        test.id
-        for test in claim.tests
-        if test.role == "supporting"
-        and any(row.tier == "matched" for row in by_test.get(test.id, []))
-        and judge(claim, test.id, by_test[test.id], seed).outcome[0] == "opposite"
-    ]
-    return _Judged(claim, evidence, primary, judgement.only(), sensitivity, opposed_by)
-
-
-def _with_outcome(
-    claim: Claim, row: EvidenceRow, gates: dict[tuple[str, str], bool], seed: int
-) -> EvidenceRow:
-    """The row with its own outcome: a gate passes or not, other rows are judged as single cohorts."""
-    if row.role == "gate":
-        return row.model_copy(update={"outcome": "agrees" if gates[row.test, row.dataset] else "invalid"})
-    # A gate on the row's data set decides; one on other data sets only decides for all rows.
-    here = [passed for (_, dataset), passed in gates.items() if dataset == row.dataset]
-    if not all(here or gates.values()):
-        flags = ",".join(filter(None, [row.flags, "gate_failed"]))
-        return row.model_copy(update={"outcome": "invalid", "flags": flags})
-    if row.outcome == "invalid":
-        return row
-    outcome = str(judge(claim, row.test, [row], seed).outcome[0])
-    return row.model_copy(update={"outcome": outcome})
-
-
-def judge(
-    claim: Claim, test_id: str, rows: Sequence[EvidenceRow], seed: int, control_detected: bool = True
-) -> Judgement:
-    """The claim's rule on the rows of one test, as arrays with one feature. Rows that are invalid
-    count as missing."""
-    decision = claim.decision
-    if isinstance(decision, Conjunction):
-        decision = decision.parts.get(test_id, next(iter(decision.parts.values())))
-    assert decision is not None
-    valid = [row for row in rows if row.outcome != "invalid" and row.effect is not None]
-    if not valid:
-        return _nothing()
-    name = valid[0].effect_name
-    if isinstance(decision, Bound) != (name == "share"):
-        return _nothing("unclear")  # a supporting or sensitivity test of another kind is only shown
-    if isinstance(decision, Bound):
-        return judge_bound(
-            _column(valid, "n_events").astype(int), _column(valid, "n").astype(int), decision.bound
-        )
-    if decision.rule == "lookup":
-        return judge_lookup(np.array([any(row.effect for row in valid)]))
-    sign = -1.0 if valid[0].expected == "negative" else 1.0
-    effect, se = sign * _column(valid, "effect"), _column(valid, "se")
-    low, high = sign * _column(valid, "ci_low"), sign * _column(valid, "ci_high")
-    if sign < 0:
-        low, high = high, low
-    arms = [
-        count for row in valid for key, count in json.loads(row.groups).items() if key in ("case", "control")
-    ]
-    margin = decision.margin or margin_for(name, decision.marked, min(arms, default=None))
-    if isinstance(decision, Prevalence):
-        share = MANY if decision.share == "many" else MOST
-        return judge_prevalence(effect, se, name, margin, share, seed)
-    if isinstance(decision, Equivalence):
-        pooled = judge_pooled(effect, se, low, high, name, margin)
-        error = (pooled.ci_high - pooled.ci_low) / (2 * 1.96)
-        return judge_equivalence(
-            pooled.effect, error, pooled.ci_low, pooled.ci_high, margin, control_detected
-        )
-    return judge_pooled(effect, se, low, high, name, margin)
-
-
-def _column(rows: Sequence[EvidenceRow], name: str) -> np.ndarray:
-    values = [getattr(row, name) for row in rows]
-    return np.array([[np.nan if value is None else value] for value in values], float)
-
-
-def _nothing(outcome: str = "invalid") -> Judgement:
-    missing = np.array([np.nan])
-    return Judgement(np.array([outcome]), missing, missing, missing, missing, missing, np.array([""]))
-
-
-def _in_holm(item: _Judged) -> bool:
+def _in_holm(item: JudgedClaim) -> bool:
     assert item.claim.decision is not None
     return item.claim.decision.rule in HOLM_RULES and bool(np.isfinite(item.judgement.p_claimed[0]))
 
@@ -312,7 +175,7 @@ def calibration_cap(
 
 def _decide(
     study: Study,
-    item: _Judged,
+    item: JudgedClaim,
     run: str,
     holm: float | None,
     holm_opposite: float | None,
@@ -376,10 +239,10 @@ def _decide(
         verdict=verdict,
         tier=tier,
         rule=claim.decision.rule,
-        effect=_number(sign * float(judgement.effect[0])),
-        ci_low=_number(ends[0]),
-        ci_high=_number(ends[1]),
-        p_value=_number(float(judgement.p_claimed[0])),
+        effect=finite(sign * float(judgement.effect[0])),
+        ci_low=finite(ends[0]),
+        ci_high=finite(ends[1]),
+        p_value=finite(float(judgement.p_claimed[0])),
         n_tests=len(item.primary),
         n_agrees=counts["agrees"],
         n_opposite=counts["opposite"],
@@ -415,7 +278,7 @@ def _large_enough(row: EvidenceRow) -> bool:
     return min(arms, default=MIN_PER_ARM) >= MIN_PER_ARM
 
 
-def _why_unclear(item: _Judged, outcome: str, remark: str) -> str:
+def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
     if outcome == "invalid":
         notes = sorted({f"{row.dataset}: {row.note or row.flags}" for row in item.primary})
         return "no valid test" + (f" ({'; '.join(notes)})" if notes else "")
@@ -441,10 +304,6 @@ def _data_of(rows: Sequence[EvidenceRow]) -> DataKind | None:
     kinds = {row.data for row in rows}
     order: tuple[DataKind, ...] = ("simulated", "public", "local")
     return next((kind for kind in order if kind in kinds), None)
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def claims_table(claims: Sequence[ClaimRow]) -> pd.DataFrame:

@@ -84,6 +84,8 @@ def every_feature(
 
     mutations = non_silent(cohort)
     mutations = mutations[mutations["sample"].isin(samples)]
+    if test.among:
+        mutations = mutations[mutations["gene"] != test.among.gene]
     total = mutations["sample"].value_counts().reindex(samples, fill_value=0)
     own = mutations.groupby(["gene", "sample"]).size().rename("own").reset_index()
     own["others"] = own["sample"].map(total) - own["own"]
@@ -92,12 +94,12 @@ def every_feature(
     pairs = pairs[pairs["sample"].isin(samples)]
     pairs = pairs.merge(own[["gene", "sample", "others"]], on=["gene", "sample"], how="left")
     depth = pairs["others"].fillna(pairs["sample"].map(total))
-    k = pairs[depth >= threshold].groupby("feature").size()
+    carriers = pairs[depth >= threshold].groupby("feature").size()
 
     features = pd.Index(sorted(set(pairs["feature"]) | {feature.label}), name="feature")
-    genes = features.map(of_gene).fillna(feature.gene)
-    n = int((total >= threshold).sum()) - genes.map(lost).fillna(0).to_numpy(int)
-    k = k.reindex(features, fill_value=0).to_numpy(int)
+    of_gene[feature.label] = feature.gene
+    n = int((total >= threshold).sum()) - np.array([lost.get(of_gene[name], 0) for name in features])
+    k = carriers.reindex(features, fill_value=0).to_numpy(int)
     low, high = clopper_pearson(k, n)
     return setting.table(
         METHOD,

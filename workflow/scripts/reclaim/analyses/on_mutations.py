@@ -14,9 +14,10 @@ from reclaim.claim_tests import ClaimTest, MutationTest
 from reclaim.config import WORLDS
 from reclaim.dataset import CbioportalDataset, Dataset, FileDataset
 from reclaim.errors import UserError, did_you_mean
-from reclaim.evidence import Estimate, EvidenceRow, Setting, rows_to_table
+from reclaim.evidence import DataKind, Estimate, EvidenceRow, Setting, rows_to_table
 from reclaim.marked_yaml import read_marked_yaml
 from reclaim.mutations import Cohort
+from reclaim.selection import select
 from reclaim.study import test_path
 
 Test = TypeVar("Test", bound=MutationTest)
@@ -81,7 +82,7 @@ def run_tests(
     return rows, tables
 
 
-def data_kind(dataset: CbioportalDataset | FileDataset, run: str) -> Any:
+def data_kind(dataset: CbioportalDataset | FileDataset, run: str) -> DataKind:
     """simulated, public or local: what a row rests on."""
     if isinstance(dataset, FileDataset):
         return "local"
@@ -92,8 +93,6 @@ def restrict(cohort: Cohort, test: MutationTest) -> Cohort:
     """The patients that meet the test's own sample filter."""
     if not test.samples:
         return cohort
-    from reclaim.selection import select
-
     keep = cohort.samples["sample"].isin(cohort.clinical.index[select(cohort.clinical, test.samples)])
     return Cohort(
         cohort.mutations, cohort.copy_number, cohort.samples[keep].reset_index(drop=True), cohort.clinical

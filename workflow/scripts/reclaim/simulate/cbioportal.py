@@ -332,13 +332,15 @@ def _tsv(table: pd.DataFrame) -> str:
 def _tar_gz(files: Mapping[str, str], folder: str) -> bytes:
     """The same bytes at every call: no time stamps, one owner."""
     packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=1) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in sorted(files):
-                member = tarfile.TarInfo(f"{folder}/{name}")
-                content = files[name].encode()
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=1) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name in sorted(files):
+            member = tarfile.TarInfo(f"{folder}/{name}")
+            content = files[name].encode()
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     return packed.getvalue()
 
 

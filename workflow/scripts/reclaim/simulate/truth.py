@@ -67,7 +67,7 @@ def plant(study: Study, dataset: str, world: World) -> Truth:
             bound = _bound(claim, test.id)
             if bound and test.among is None:
                 _set_share(genes, test.feature, SHARE[bound][world])
-    for claim, test in tests:
+    for _, test in tests:
         if isinstance(test, MutationFrequency):
             if test.passes is not None and test.passes.at_least is not None:
                 share = (1 + test.passes.at_least) / 2

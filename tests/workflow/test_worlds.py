@@ -1,0 +1,182 @@
+"""The default study in the four simulated worlds, through the whole workflow."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from running import ROOT, snakemake
+
+WORLDS = ("as_claimed", "no_effect", "reversed", "confounded")
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `snakemake worlds` has run."""
+    folder = tmp_path_factory.mktemp("worlds") / "work"
+    done = snakemake(folder, "worlds")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def verdicts(folder: Path, world: str) -> dict[str, str]:
+    table = pd.read_csv(folder / "results" / world / "claims.tsv", sep="\t")
+    return dict(zip(table["claim"], table["verdict"], strict=True))
+
+
+def test_every_claim_has_a_verdict(worlds: Path) -> None:
+    found = verdicts(worlds, "as_claimed")
+    assert list(found) == [f"P{number}" for number in range(1, 19)]
+    assert {claim for claim, verdict in found.items() if verdict not in ("not_testable", "no_public_data")} == {
+        "P1",
+        "P2",
+        "P6",
+        "P18",
+    }
+    assert {claim for claim, verdict in found.items() if verdict == "no_public_data"} >= {"P7", "P9", "P11", "P12"}
+
+
+def test_as_claimed_supports(worlds: Path) -> None:
+    found = verdicts(worlds, "as_claimed")
+    assert {found[claim] for claim in ("P1", "P2", "P6")} <= {"supported", "consistent"}
+
+
+@pytest.mark.parametrize("world", ["no_effect", "confounded"])
+def test_nothing_is_supported_where_nothing_is(worlds: Path, world: str) -> None:
+    assert "supported" not in verdicts(worlds, world).values()
+
+
+def test_a_naive_reading_of_the_confounded_world_would_be_wrong(worlds: Path) -> None:
+    """Without the call-depth gate the missed mutations make a share of 5 % look rarer."""
+    table = pd.read_csv(worlds / "results" / "confounded" / "evidence.tsv", sep="\t")
+
+    def pooled_share(test: str) -> float:
+        rows = table[(table["test"] == test) & (table["dataset"] != "pdac_msk")]
+        return float(rows["n_events"].sum() / rows["n"].sum())
+
+    assert pooled_share("rb1_truncating_share") > 1.2 * pooled_share("rb1_inactivated_share_ungated") / 2
+    assert pooled_share("kras_share_ungated") < 0.75 < pooled_share("kras_share")
+
+
+def test_reversed_is_never_supported_or_consistent(worlds: Path) -> None:
+    found = verdicts(worlds, "reversed")
+    assert {found[claim] for claim in ("P1", "P2", "P6", "P18")} <= {"contradicted", "not_supported"}
+    assert found["P1"] == found["P2"] == "contradicted"
+
+
+def test_everything_that_a_person_sees_is_marked_simulated(worlds: Path) -> None:
+    for world in WORLDS:
+        folder = worlds / "results" / world
+        assert "SIMULATED" in (folder / "report.html").read_text()
+        claims = pd.read_csv(folder / "claims.tsv", sep="\t")
+        tested = claims[claims["rule"].notna()]
+        assert set(tested["data"]) == {"simulated"}
+        assert tested["reason"].str.startswith("SIMULATED").all()
+        assert set(pd.read_csv(folder / "evidence.tsv", sep="\t")["data"]) == {"simulated"}
+
+
+def test_a_second_run_does_nothing_and_says_so(worlds: Path) -> None:
+    done = snakemake(worlds, "worlds")
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout
+    assert "report.html" in done.stdout
+
+
+def test_same_bytes_without_a_network_and_on_one_core(worlds: Path, tmp_path: Path) -> None:
+    again = tmp_path / "work"
+    prefix = ("unshare", "--map-root-user", "--net") if shutil.which("unshare") else ()
+    done = snakemake(again, prefix=prefix, cores=1)
+    assert done.returncode == 0, done.stdout
+    assert f"Report: {again / 'results/as_claimed/report.html'}" in done.stdout
+    first, second = digests(worlds), digests(again)
+    assert second
+    assert {name: first[name] for name in second} == second
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for top in ("results", "simulated")
+        for path in sorted((folder / top).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_stable_files_of_a_run(worlds: Path) -> None:
+    run = worlds / "results" / "as_claimed"
+    assert sorted(path.name for path in run.iterdir()) == [
+        "cdk46_egfr_pdac",
+        "claims.json",
+        "claims.tsv",
+        "evidence.tsv",
+        "report.html",
+    ]
+    data = sorted(path.name for path in (run / "cdk46_egfr_pdac" / "data").glob("pdac_tcga.*"))
+    assert data == [f"pdac_tcga.{part}" for part in DATA_PARTS]
+    table = pd.read_parquet(run / "cdk46_egfr_pdac" / "kras_share" / "pdac_tcga.parquet")
+    assert list(table.columns) == list(pd.read_csv(run / "evidence.tsv", sep="\t").columns)
+    assert len(table) > 300
+
+
+DATA_PARTS = (
+    "clinical.parquet",
+    "copy_number.parquet",
+    "ledger.json",
+    "mutations.parquet",
+    "samples.parquet",
+)
+
+
+def test_report_archive(worlds: Path, tmp_path: Path) -> None:
+    done = snakemake(worlds, "--report", str(tmp_path / "report.zip"))
+    assert done.returncode == 0, done.stdout
+    shutil.unpack_archive(tmp_path / "report.zip", tmp_path / "report")
+    pages = [path for path in (tmp_path / "report").rglob("*") if path.is_file()]
+    assert any(path.name == "report.html" and "data" in path.parts for path in pages), pages
+
+
+def planned(folder: Path, root: Path) -> dict[str, int]:
+    """Rule -> number of jobs that a dry run would start."""
+    done = snakemake(folder, "--dry-run", root=root)
+    assert done.returncode == 0, done.stdout
+    block = done.stdout[done.stdout.index("Job stats:") :] if "Job stats:" in done.stdout else ""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", block, re.MULTILINE)}
+
+
+def test_editing_a_library_module_reruns_what_depends_on_it_and_nothing_else(tmp_path: Path) -> None:
+    root, work = tmp_path / "clone", tmp_path / "work"
+    for part in ("Snakefile", "config", "profiles", "seeds", "workflow", "envs"):
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, root / part) if root.mkdir(exist_ok=True) is None else None
+    assert snakemake(work, root=root).returncode == 0
+    assert planned(work, root) == {}
+    library = root / "workflow" / "scripts" / "reclaim"
+
+    def touch_up(module: str) -> dict[str, int]:
+        path = library / module
+        before = path.read_bytes()
+        path.write_bytes(before + b"\n# edited\n")
+        jobs = planned(work, root)
+        path.write_bytes(before)
+        return jobs
+
+    study = "cdk46_egfr_pdac"
+    downstream = {"assess": 1, "report_page": 1, "all": 1}
+    jobs = touch_up("analyses/mutual_exclusivity.py")
+    assert jobs.pop("total")
+    assert jobs == {f"mutual_exclusivity_{study}": 1, **downstream}
+    jobs = touch_up("pooling.py")
+    assert jobs.pop("total")
+    assert jobs == downstream
+    jobs = touch_up("sources/maf.py")
+    assert set(jobs) == {
+        "load_mutations",
+        f"mutation_frequency_{study}",
+        f"mutual_exclusivity_{study}",
+        *downstream,
+        "total",
+    }

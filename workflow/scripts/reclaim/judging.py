@@ -1,0 +1,195 @@
+"""What the evidence of a claim says under its rule, before replication, Holm and calibration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reclaim.evidence import EvidenceRow
+from reclaim.rules import (
+    MANY,
+    MOST,
+    Judgement,
+    judge_bound,
+    judge_conjunction,
+    judge_equivalence,
+    judge_lookup,
+    judge_pooled,
+    judge_prevalence,
+    judge_specific,
+    margin_for,
+)
+from reclaim.study import Bound, Claim, Conjunction, Equivalence, Prevalence, Specific, Study
+
+Comparators = Mapping[str, float]
+"""Effects, in natural sign, of what a subject is ranked against, by gene or experiment."""
+
+
+Gates = Mapping[tuple[str, str], bool]
+"""Whether a gate passed, by test and data set."""
+
+
+@dataclass(frozen=True)
+class JudgedClaim:
+    """A claim with the outcomes of all its rows and its primary judgement.
+
+    `sensitivity` holds the outcome of each sensitivity test, `opposed_by` the supporting tests on
+    matched data that are opposite."""
+
+    claim: Claim
+    evidence: list[EvidenceRow]
+    primary: list[EvidenceRow]
+    judgement: Judgement
+    sensitivity: list[str]
+    opposed_by: list[str]
+
+
+def gate_results(study: Study, rows: Sequence[EvidenceRow]) -> dict[tuple[str, str], bool]:
+    """Whether each gate of the study passed on each of its data sets."""
+    limits = {test.id: test.passes for _, test in study.tests() if test.passes is not None}
+    return {
+        (row.test, row.dataset): _passes(limits[row.test].at_least, limits[row.test].at_most, row)
+        for row in rows
+        if row.test in limits
+    }
+
+
+def judge_claim(
+    claim: Claim,
+    rows: list[EvidenceRow],
+    gates: Gates,
+    seed: int,
+    comparators: Mapping[str, Comparators],
+) -> JudgedClaim:
+    """Judge every row of a claim on its own, then its primary, sensitivity and supporting tests."""
+    own_gates = {test.id for test in claim.tests if test.role == "gate"} | set(claim.gated_by)
+    relevant = {key: passed for key, passed in gates.items() if key[0] in own_gates}
+    evidence = [_with_outcome(claim, row, relevant, seed) for row in rows]
+    by_test: dict[str, list[EvidenceRow]] = {}
+    for row in evidence:
+        by_test.setdefault(row.test, []).append(row)
+    primary = [row for row in evidence if row.role == "primary"]
+    if isinstance(claim.decision, Conjunction):
+        parts = [
+            judge(claim, part, by_test.get(part, []), seed, comparators=comparators.get(part, {}))
+            for part in claim.decision.parts
+        ]
+        judgement = judge_conjunction(parts)
+    else:
+        detected = isinstance(claim.decision, Equivalence) and all(
+            passed for (test, _), passed in relevant.items() if test == claim.decision.positive_control
+        )
+        test = next(test.id for test in claim.tests if test.role == "primary")
+        judgement = judge(claim, test, primary, seed, detected, comparators.get(test, {}))
+    sensitivity = [
+        str(judge(claim, test.id, by_test[test.id], seed).outcome[0])
+        for test in claim.tests
+        if test.role == "sensitivity" and test.id in by_test
+    ]
+    opposed_by = [
+        test.id
+        for test in claim.tests
+        if test.role == "supporting"
+        and any(row.tier == "matched" for row in by_test.get(test.id, []))
+        and judge(claim, test.id, by_test[test.id], seed).outcome[0] == "opposite"
+    ]
+    return JudgedClaim(claim, evidence, primary, judgement.only(), sensitivity, opposed_by)
+
+
+def judge(
+    claim: Claim,
+    test_id: str,
+    rows: Sequence[EvidenceRow],
+    seed: int,
+    control_detected: bool = True,
+    comparators: Comparators | None = None,
+    single: bool = False,
+) -> Judgement:
+    """The claim's rule on the rows of one test, as arrays with one feature.
+
+    Rows that are invalid count as missing. With `single` a row is judged on its own: shares of
+    strata and ranks among comparators need more than one row, there the margin decides.
+    """
+    decision = claim.decision
+    if isinstance(decision, Conjunction):
+        decision = decision.parts.get(test_id, next(iter(decision.parts.values())))
+    assert decision is not None
+    valid = [row for row in rows if row.outcome != "invalid" and row.effect is not None]
+    if not valid:
+        return _nothing()
+    name = valid[0].effect_name
+    if isinstance(decision, Bound) != (name == "share"):
+        return _nothing("unclear")  # a supporting or sensitivity test of another kind is only shown
+    if isinstance(decision, Bound):
+        return judge_bound(
+            _column(valid, "n_events").astype(int), _column(valid, "n").astype(int), decision.bound
+        )
+    if decision.rule == "lookup":
+        return judge_lookup(np.array([any(row.effect for row in valid)]))
+    sign = -1.0 if valid[0].expected == "negative" else 1.0
+    effect, se = sign * _column(valid, "effect"), _column(valid, "se")
+    low, high = sign * _column(valid, "ci_low"), sign * _column(valid, "ci_high")
+    if sign < 0:
+        low, high = high, low
+    arms = [
+        count for row in valid for key, count in json.loads(row.groups).items() if key in ("case", "control")
+    ]
+    margin = decision.margin or margin_for(name, decision.marked, min(arms, default=None))
+    if isinstance(decision, Prevalence) and not single:
+        share = MANY if decision.share == "many" else MOST
+        return judge_prevalence(effect, se, name, margin, share, seed)
+    if isinstance(decision, Equivalence):
+        pooled = judge_pooled(effect, se, low, high, name, margin)
+        error = (pooled.ci_high - pooled.ci_low) / (2 * 1.96)
+        return judge_equivalence(
+            pooled.effect, error, pooled.ci_low, pooled.ci_high, margin, control_detected
+        )
+    pooled = judge_pooled(effect, se, low, high, name, margin)
+    if isinstance(decision, Specific) and not single:
+        others = comparators or {}
+        family = np.array([feature in decision.family for feature in others], bool)
+        return judge_specific(pooled, sign * np.array([list(others.values())], float).T, family)
+    return pooled
+
+
+def _column(rows: Sequence[EvidenceRow], name: str) -> np.ndarray:
+    values = [getattr(row, name) for row in rows]
+    return np.array([[np.nan if value is None else value] for value in values], float)
+
+
+def _nothing(outcome: str = "invalid") -> Judgement:
+    missing = np.array([np.nan])
+    return Judgement(np.array([outcome]), missing, missing, missing, missing, missing, np.array([""]))
+
+
+def _with_outcome(claim: Claim, row: EvidenceRow, gates: Gates, seed: int) -> EvidenceRow:
+    """The row with its own outcome: a gate passes or not, other rows are judged as single cohorts."""
+    if row.role == "gate":
+        return row.model_copy(update={"outcome": "agrees" if gates[row.test, row.dataset] else "invalid"})
+    # A gate on the row's data set decides; one on other data sets only decides for all rows.
+    here = [passed for (_, dataset), passed in gates.items() if dataset == row.dataset]
+    if not all(here or gates.values()):
+        flags = ",".join(filter(None, [row.flags, "gate_failed"]))
+        return row.model_copy(update={"outcome": "invalid", "flags": flags})
+    if row.outcome == "invalid":
+        return row
+    judged = judge(claim, row.test, [row], seed, single=True)
+    p_value = finite(float(judged.p_claimed[0])) if row.p_value is None else row.p_value
+    return row.model_copy(update={"outcome": str(judged.outcome[0]), "p_value": p_value})
+
+
+def _passes(at_least: float | None, at_most: float | None, row: EvidenceRow) -> bool:
+    return (
+        row.effect is not None
+        and row.outcome != "invalid"
+        and (at_least is None or row.effect >= at_least)
+        and (at_most is None or row.effect <= at_most)
+    )
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for what is not a number or infinite."""
+    return value if np.isfinite(value) else None
