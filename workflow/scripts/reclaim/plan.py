@@ -105,6 +105,10 @@ def make_plan(values: dict[str, Any], seeds: Path) -> Plan:
     files: dict[str, Path] = {}
     for path in _study_files(config, seeds):
         study = read_study(path)
+        if path.parent == seeds and path.stem != study.id:
+            raise UserError(
+                f"{path}:1: the file name and the study id {study.id!r} differ; rename the file to {study.id}.yaml"
+            )
         if study.id in studies:
             raise UserError(
                 f"{path}:1: the study id {study.id!r} is also the id of {files[study.id]}; give each study its own id"

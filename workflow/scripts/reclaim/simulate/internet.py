@@ -10,7 +10,8 @@ import numpy as np
 
 from reclaim.config import World
 from reclaim.dataset import CbioportalDataset
-from reclaim.simulate.cbioportal import simulate_cohort, write_study
+from reclaim.simulate.cbioportal import write_study
+from reclaim.simulate.cohort import simulate_cohort
 from reclaim.simulate.truth import plant
 from reclaim.study import Study
 
