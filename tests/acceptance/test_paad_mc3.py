@@ -93,7 +93,7 @@ def test_a_naive_reading_would_oppose_and_the_report_says_why(evidence: pd.DataF
     assert evidence.loc["kras_share_ungated", "outcome"] == "opposite"
     assert evidence.loc["kras_share", "outcome"] == "unclear"
     page = (results / "report.html").read_text()
-    start = page.index("naive reading")
+    start = page.index("What a naive reading would say")
     box = page[start : start + 2500]
     assert "contradicted" in box
     assert "66.7" in box
