@@ -3,11 +3,14 @@
 for JOB in PLAN.analyses():
 
     rule:
+        """All tests of one study with one kind of analysis."""
         name:
             f"{JOB.analysis}_{JOB.study}"
         input:
             mutations=[f"results/{{run}}/{JOB.study}/data/{name}.mutations.parquet" for name in JOB.datasets],
-            copy_number=[f"results/{{run}}/{JOB.study}/data/{name}.copy_number.parquet" for name in JOB.datasets],
+            copy_number=[
+                f"results/{{run}}/{JOB.study}/data/{name}.copy_number.parquet" for name in JOB.datasets
+            ],
             samples=[f"results/{{run}}/{JOB.study}/data/{name}.samples.parquet" for name in JOB.datasets],
             clinical=[f"results/{{run}}/{JOB.study}/data/{name}.clinical.parquet" for name in JOB.datasets],
             ledger=[f"results/{{run}}/{JOB.study}/data/{name}.ledger.json" for name in JOB.datasets],
@@ -19,15 +22,17 @@ for JOB in PLAN.analyses():
             f"logs/{{run}}/{JOB.study}/{JOB.analysis}.log",
         benchmark:
             f"logs/{{run}}/{JOB.study}/{JOB.analysis}.benchmark.tsv"
+        conda:
+            "../../envs/reclaim.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
         params:
             # The script's path is read from params: a name bound here would be the last of the loop.
             analysis=JOB.analysis,
             slice=JOB.slice,
             datasets=JOB.datasets,
             results=JOB.results,
-        resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        conda:
-            "../../envs/reclaim.yaml"
+        message:
+            f"Running {JOB.analysis} tests of {JOB.study} ({{wildcards.run}})"
         script:
             "../scripts/{params.analysis}.py"

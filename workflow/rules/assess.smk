@@ -19,12 +19,14 @@ rule assess:
         "logs/{run}/assess.log",
     benchmark:
         "logs/{run}/assess.benchmark.tsv"
+    conda:
+        "../../envs/reclaim.yaml"
+    resources:
+        mem_mb=1000,
     params:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
         seed=PLAN.config.seed,
-    resources:
-        mem_mb=1000,
-    conda:
-        "../../envs/reclaim.yaml"
+    message:
+        "Judging every claim ({wildcards.run})"
     script:
         "../scripts/assess.py"

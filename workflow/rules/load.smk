@@ -16,11 +16,13 @@ rule load_mutations:
         "logs/{run}/{study}/load_mutations/{dataset}.log",
     benchmark:
         "logs/{run}/{study}/load_mutations/{dataset}.benchmark.tsv"
-    params:
-        dataset=lambda wildcards: PLAN.dataset_slice(wildcards.study, wildcards.dataset),
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
     conda:
         "../../envs/reclaim.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        dataset=lambda wildcards: PLAN.dataset_slice(wildcards.study, wildcards.dataset),
+    message:
+        "Loading {wildcards.dataset} of {wildcards.study} ({wildcards.run})"
     script:
         "../scripts/load_mutations.py"

@@ -1,1 +1,53 @@
-"""(report next)"""
+"""Needs verdicts, evidence, receipts and ledgers; makes the report page, and a figure per study."""
+
+REPORT_DATASETS = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].datasets]
+
+
+report: "../report/workflow.rst"
+
+
+rule report_page:
+    """One self-contained page per run, and per study an overview of its tested claims."""
+    input:
+        claims="results/{run}/claims.json",
+        evidence="results/{run}/evidence.tsv",
+        receipts=[f"results/{{run}}/{study}/receipts/{name}.json" for study, name in REPORT_DATASETS],
+        ledgers=[f"results/{{run}}/{study}/data/{name}.ledger.json" for study, name in REPORT_DATASETS],
+        templates=sorted(
+            path
+            for path in (HERE / "workflow/scripts/reclaim/report").iterdir()
+            if path.suffix in (".jinja", ".css")
+        ),
+        code=CODE["report"],
+    output:
+        page=report(
+            "results/{run}/report.html",
+            caption="../report/page.rst",
+            category="Verdicts",
+            labels={"run": "{run}", "shows": "the whole report"},
+        ),
+        figures=[
+            report(
+                f"results/{{run}}/{study}/figures/claims.svg",
+                caption="../report/figure.rst",
+                category="Verdicts",
+                labels={"run": "{run}", "shows": f"tested claims of {study}"},
+            )
+            for study in PLAN.studies
+        ],
+    log:
+        "logs/{run}/report_page.log",
+    benchmark:
+        "logs/{run}/report_page.benchmark.tsv"
+    conda:
+        "../../envs/reclaim.yaml"
+    resources:
+        mem_mb=1000,
+    params:
+        studies=[PLAN.study_slice(study) for study in PLAN.studies],
+        seed=PLAN.config.seed,
+        packages=["numpy", "pandas", "scipy", "statsmodels", "matplotlib", "snakemake"],
+    message:
+        "Writing the report page ({wildcards.run})"
+    script:
+        "../scripts/report.py"

@@ -14,12 +14,14 @@ rule retrieve:
         "logs/{run}/{study}/retrieve/{dataset}.log",
     benchmark:
         "logs/{run}/{study}/retrieve/{dataset}.benchmark.tsv"
+    conda:
+        "../../envs/reclaim.yaml"
+    resources:
+        downloads=1,
     params:
         dataset=lambda wildcards: PLAN.dataset_slice(wildcards.study, wildcards.dataset),
         store=lambda wildcards: PLAN.store(wildcards.run, wildcards.study),
-    resources:
-        downloads=1,
-    conda:
-        "../../envs/reclaim.yaml"
+    message:
+        "Identifying {wildcards.dataset} of {wildcards.study} ({wildcards.run})"
     script:
         "../scripts/retrieve.py"

@@ -15,13 +15,15 @@ rule simulate:
         "logs/simulate/{world}/{study}.log",
     benchmark:
         "logs/simulate/{world}/{study}.benchmark.tsv"
+    conda:
+        "../../envs/reclaim.yaml"
+    resources:
+        mem_mb=1000,
     params:
         study=lambda wildcards: PLAN.study_slice(wildcards.study),
         seed=PLAN.config.seed,
         store=subpath(output.manifest, parent=True),
-    resources:
-        mem_mb=1000,
-    conda:
-        "../../envs/reclaim.yaml"
+    message:
+        "Simulating data of {wildcards.study} ({wildcards.world})"
     script:
         "../scripts/simulate.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,7 +22,17 @@ from reclaim.rules import (
     judge_specific,
     margin_for,
 )
-from reclaim.study import Bound, Claim, Conjunction, Equivalence, Prevalence, Specific, Study
+from reclaim.study import (
+    Bound,
+    Claim,
+    Conjunction,
+    Equivalence,
+    LookupDecision,
+    Part,
+    Prevalence,
+    Specific,
+    Study,
+)
 
 Comparators = Mapping[str, float]
 """Effects, in natural sign, of what a subject is ranked against, by gene or experiment."""
@@ -36,8 +46,8 @@ Gates = Mapping[tuple[str, str], bool]
 class JudgedClaim:
     """A claim with the outcomes of all its rows and its primary judgement.
 
-    `sensitivity` holds the outcome of each sensitivity test, `opposed_by` the supporting tests on
-    matched data that are opposite."""
+    `judgement` has its effect and interval in natural sign. `sensitivity` holds the outcome of each
+    sensitivity test, `opposed_by` the supporting tests that are opposite on matched data."""
 
     claim: Claim
     evidence: list[EvidenceRow]
@@ -48,13 +58,15 @@ class JudgedClaim:
 
 
 def gate_results(study: Study, rows: Sequence[EvidenceRow]) -> dict[tuple[str, str], bool]:
-    """Whether each gate of the study passed on each of its data sets."""
+    """Whether each gate of the study passed on each of its data sets, in every stratum."""
     limits = {test.id: test.passes for _, test in study.tests() if test.passes is not None}
-    return {
-        (row.test, row.dataset): _passes(limits[row.test].at_least, limits[row.test].at_most, row)
-        for row in rows
-        if row.test in limits
-    }
+    results: dict[tuple[str, str], bool] = {}
+    for row in rows:
+        if row.test in limits:
+            passed = _passes(limits[row.test].at_least, limits[row.test].at_most, row)
+            key = row.test, row.dataset
+            results[key] = results.get(key, True) and passed
+    return results
 
 
 def judge_claim(
@@ -73,17 +85,16 @@ def judge_claim(
         by_test.setdefault(row.test, []).append(row)
     primary = [row for row in evidence if row.role == "primary"]
     if isinstance(claim.decision, Conjunction):
-        parts = [
-            judge(claim, part, by_test.get(part, []), seed, comparators=comparators.get(part, {}))
-            for part in claim.decision.parts
-        ]
-        judgement = judge_conjunction(parts)
+        tests = list(claim.decision.parts)
     else:
-        detected = isinstance(claim.decision, Equivalence) and all(
-            passed for (test, _), passed in relevant.items() if test == claim.decision.positive_control
-        )
-        test = next(test.id for test in claim.tests if test.role == "primary")
-        judgement = judge(claim, test, primary, seed, detected, comparators.get(test, {}))
+        tests = [test.id for test in claim.tests if test.role == "primary"]
+    parts = []
+    for test in tests:
+        own = by_test.get(test, [])
+        detected = control_detected(claim, test, own, evidence)
+        found = judge(claim, test, own, seed, detected, comparators.get(test, {}))
+        parts.append(_in_natural_sign(claim, found, test, own))
+    judgement = judge_conjunction(parts) if isinstance(claim.decision, Conjunction) else parts[0]
     sensitivity = [
         str(judge(claim, test.id, by_test[test.id], seed).outcome[0])
         for test in claim.tests
@@ -93,8 +104,7 @@ def judge_claim(
         test.id
         for test in claim.tests
         if test.role == "supporting"
-        and any(row.tier == "matched" for row in by_test.get(test.id, []))
-        and judge(claim, test.id, by_test[test.id], seed).outcome[0] == "opposite"
+        and judge(claim, test.id, _matched(by_test.get(test.id, [])), seed).outcome[0] == "opposite"
     ]
     return JudgedClaim(claim, evidence, primary, judgement.only(), sensitivity, opposed_by)
 
@@ -113,10 +123,7 @@ def judge(
     Rows that are invalid count as missing. With `single` a row is judged on its own: shares of
     strata and ranks among comparators need more than one row, there the margin decides.
     """
-    decision = claim.decision
-    if isinstance(decision, Conjunction):
-        decision = decision.parts.get(test_id, next(iter(decision.parts.values())))
-    assert decision is not None
+    decision = _decision_for(claim, test_id)
     valid = [row for row in rows if row.outcome != "invalid" and row.effect is not None]
     if not valid:
         return _nothing()
@@ -155,6 +162,43 @@ def judge(
     return pooled
 
 
+def _decision_for(claim: Claim, test_id: str) -> Part | LookupDecision:
+    """The rule that judges a test: in a conjunction that of its part, or of the first part."""
+    if isinstance(claim.decision, Conjunction):
+        return claim.decision.parts.get(test_id, next(iter(claim.decision.parts.values())))
+    assert claim.decision is not None
+    return claim.decision
+
+
+def control_detected(
+    claim: Claim, test_id: str, rows: Sequence[EvidenceRow], evidence: Sequence[EvidenceRow]
+) -> bool:
+    """Whether the positive control of an equivalence was seen in every data set that counts.
+
+    `rows` are those of the test, `evidence` all rows of the claim, both with their outcomes. True for
+    rules without a positive control."""
+    decision = _decision_for(claim, test_id)
+    if not isinstance(decision, Equivalence):
+        return True
+    control = decision.positive_control
+    seen = {row.dataset for row in evidence if row.test == control and row.outcome == "agrees"}
+    return all(row.dataset in seen for row in rows if row.outcome != "invalid")
+
+
+def _in_natural_sign(
+    claim: Claim, judgement: Judgement, test_id: str, rows: Sequence[EvidenceRow]
+) -> Judgement:
+    """The judgement with effect and interval turned back; a share has no sign."""
+    shares = isinstance(_decision_for(claim, test_id), (Bound, Prevalence))
+    if shares or not any(row.expected == "negative" for row in rows):
+        return judgement
+    return replace(judgement, effect=-judgement.effect, ci_low=-judgement.ci_high, ci_high=-judgement.ci_low)
+
+
+def _matched(rows: Sequence[EvidenceRow]) -> list[EvidenceRow]:
+    return [row for row in rows if row.tier == "matched"]
+
+
 def _column(rows: Sequence[EvidenceRow], name: str) -> np.ndarray:
     values = [getattr(row, name) for row in rows]
     return np.array([[np.nan if value is None else value] for value in values], float)
@@ -169,9 +213,7 @@ def _with_outcome(claim: Claim, row: EvidenceRow, gates: Gates, seed: int) -> Ev
     """The row with its own outcome: a gate passes or not, other rows are judged as single cohorts."""
     if row.role == "gate":
         return row.model_copy(update={"outcome": "agrees" if gates[row.test, row.dataset] else "invalid"})
-    # A gate on the row's data set decides; one on other data sets only decides for all rows.
-    here = [passed for (_, dataset), passed in gates.items() if dataset == row.dataset]
-    if not all(here or gates.values()):
+    if not _gates_pass(gates, row.dataset):
         flags = ",".join(filter(None, [row.flags, "gate_failed"]))
         return row.model_copy(update={"outcome": "invalid", "flags": flags})
     if row.outcome == "invalid":
@@ -179,6 +221,14 @@ def _with_outcome(claim: Claim, row: EvidenceRow, gates: Gates, seed: int) -> Ev
     judged = judge(claim, row.test, [row], seed, single=True)
     p_value = finite(float(judged.p_claimed[0])) if row.p_value is None else row.p_value
     return row.model_copy(update={"outcome": str(judged.outcome[0]), "p_value": p_value})
+
+
+def _gates_pass(gates: Gates, dataset: str) -> bool:
+    """Every gate passed: on this data set where it ran there, else wherever it ran."""
+    by_gate: dict[str, dict[str, bool]] = {}
+    for (test, where), passed in gates.items():
+        by_gate.setdefault(test, {})[where] = passed
+    return all(found.get(dataset, all(found.values())) for found in by_gate.values())
 
 
 def _passes(at_least: float | None, at_most: float | None, row: EvidenceRow) -> bool:
@@ -191,5 +241,5 @@ def _passes(at_least: float | None, at_most: float | None, row: EvidenceRow) -> 
 
 
 def finite(value: float) -> float | None:
-    """The value, or None for what is not a number or infinite."""
-    return value if np.isfinite(value) else None
+    """The value with 6 significant digits, or None for what is not a number or infinite."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None

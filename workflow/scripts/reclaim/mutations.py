@@ -160,6 +160,22 @@ def other_mutations(cohort: Cohort, genes: set[str]) -> pd.Series:
     return counts.reindex(cohort.samples["sample"], fill_value=0).astype(int)
 
 
+def depth_without_each_gene(
+    cohort: Cohort, samples: pd.Series[str], left_out: set[str]
+) -> tuple[pd.Series[int], pd.DataFrame]:
+    """The call depth of `samples` for every gene at once, as in `other_mutations`.
+
+    Returns the non-silent mutations per sample outside `left_out`, and, for each pair of a gene and a
+    sample that carries a mutation of it (columns gene, sample), that number without the gene's own
+    (others). Genes in `left_out` have no pairs."""
+    mutations = non_silent(cohort)
+    mutations = mutations[mutations["sample"].isin(samples) & ~mutations["gene"].isin(left_out)]
+    total = mutations["sample"].value_counts().reindex(samples, fill_value=0).astype(int)
+    own = mutations.groupby(["gene", "sample"]).size().rename("own").reset_index()
+    own["others"] = own["sample"].map(total) - own["own"]
+    return total, own[["gene", "sample", "others"]]
+
+
 def assayed(cohort: Cohort, feature: MutationFeature) -> np.ndarray:
     """Samples (in sample-table order) in which the alteration could have been seen."""
     seen = cohort.samples["sequenced"].to_numpy(bool)

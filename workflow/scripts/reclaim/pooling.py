@@ -7,6 +7,7 @@ integrated out on a grid. Arrays are cohorts x features; NaN marks a cohort with
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -196,8 +197,10 @@ def prevalence(
     """Share of strata whose true effect exceeds `margin`, over S strata (S x F).
 
     Stratum effects are shrunken by empirical Bayes: normal with the pooled mean and the posterior
-    mean of tau. Each bootstrap draw resamples strata and draws their effects. `p_share` is the tail
-    of draws at or below `share`; `p_reversed` the chance that the share below -margin is larger.
+    mean of tau. Each bootstrap draw resamples strata and draws their effects and the mean they are
+    shrunken to: without the mean's error, strata of pure noise would look like a precise null.
+    `p_share` is the tail of draws at or below `share`; `p_reversed` the chance that the share below
+    -margin is larger. A feature without any estimate gets NaN.
     """
     pooled = pool_effects(effect, se, scale)
     known = np.isfinite(effect) & np.isfinite(se)
@@ -212,16 +215,21 @@ def prevalence(
     for draw in range(draws):
         strata = generator.integers(0, len(effect), len(effect))
         noise = generator.standard_normal((len(effect), 1))
-        theta = centre[strata] + spread[strata] * noise
+        mean_error = pooled.se * generator.standard_normal()
+        theta = (centre + (1 - own_weight) * mean_error)[strata] + spread[strata] * noise
         count = known[strata].sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             up = (known[strata] & (theta > margin)).sum(axis=0) / count
             down = (known[strata] & (theta < -margin)).sum(axis=0) / count
         shares[draw], reversed_[draw] = up, down > up
-    return Prevalence(
-        share=np.nanmean(above, axis=0),
-        ci_low=np.nanquantile(shares, 0.025, axis=0),
-        ci_high=np.nanquantile(shares, 0.975, axis=0),
-        p_share=(1 + (shares <= share).sum(axis=0)) / (draws + 1),
-        p_reversed=reversed_.mean(axis=0),
-    )
+    # A draw that holds no known stratum says nothing.
+    usable = np.isfinite(shares).sum(axis=0)
+    with np.errstate(invalid="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # features without any estimate
+        return Prevalence(
+            share=np.nanmean(above, axis=0),
+            ci_low=np.nanquantile(shares, 0.025, axis=0),
+            ci_high=np.nanquantile(shares, 0.975, axis=0),
+            p_share=np.where(usable > 0, (1 + (shares <= share).sum(axis=0)) / (usable + 1), np.nan),
+            p_reversed=reversed_.sum(axis=0) / usable,
+        )

@@ -140,7 +140,7 @@ def judge_prevalence(
 def judge_bound(k: NDArray[np.int64], n: NDArray[np.int64], bound: str) -> Judgement:
     """Shares k of n (cohorts x features) against `rare` or `nearly_all`.
 
-    One cohort: Clopper-Pearson and exact p-values. Several: random-intercept logit, likelihood ratio.
+    One cohort: Clopper-Pearson and exact p-values. Several: random-intercept logit, posterior tails.
     Cohorts with n = 0 do not count.
     """
     features = k.shape[1]
@@ -180,7 +180,8 @@ def judge_bound(k: NDArray[np.int64], n: NDArray[np.int64], bound: str) -> Judge
 
 def judge_conjunction(parts: Sequence[Judgement]) -> Judgement:
     """Every part agrees; opposite when any valid part is; negligible when any is a precise null.
-    The claimed p-value is the largest of the parts, effect and interval are those of that part."""
+    The claimed p-value is the largest of the parts, effect and interval are those of that part. The
+    opposite has one chance per valid part: its p-value is the smallest, times their number."""
     outcomes = np.array([part.outcome for part in parts])
     p_claimed = np.array([part.p_claimed for part in parts])
     weakest = np.where(np.isnan(p_claimed), np.inf, p_claimed).argmax(axis=0)
@@ -204,9 +205,16 @@ def judge_conjunction(parts: Sequence[Judgement]) -> Judgement:
         of_weakest("ci_low"),
         of_weakest("ci_high"),
         of_weakest("p_claimed"),
-        np.nanmin(np.array([part.p_opposite for part in parts]), axis=0),
+        _any_of(np.array([part.p_opposite for part in parts])),
         np.where((outcomes == "invalid").any(axis=0), "a part is invalid", ""),
     )
+
+
+def _any_of(p_values: Floats) -> Floats:
+    """Bonferroni over the parts (rows) that have a p-value; NaN where none has."""
+    smallest: Floats = np.where(np.isnan(p_values), np.inf, p_values).min(axis=0)
+    counted = np.isfinite(p_values).sum(axis=0)
+    return np.where(counted > 0, np.minimum(1.0, smallest * np.maximum(counted, 1)), np.nan)
 
 
 def judge_specific(adjusted: Judgement, comparators: Floats, family: NDArray[np.bool_]) -> Judgement:

@@ -16,7 +16,7 @@ from reclaim.dataset import TIER_OF, TierName
 from reclaim.evidence import DataKind, EvidenceRow
 from reclaim.judging import Comparators, JudgedClaim, finite, gate_results, judge_claim
 from reclaim.model import Model
-from reclaim.study import Bound, Claim, Study
+from reclaim.study import Bound, Claim, Conjunction, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,8 +188,12 @@ def _decide(
     valid = [row for row in item.primary if row.outcome != "invalid"]
     tier = max((row.tier for row in valid), key=list(TIER_OF.values()).index, default=None)
     shortfalls = _shortfalls(study, valid, tier)
+    parts = list(claim.decision.parts.values()) if isinstance(claim.decision, Conjunction) else []
+    rules: list[str] = [part.rule for part in parts] or [claim.decision.rule]
     cap, cap_reason = calibration_cap(
-        claim.decision.rule, claim.decision.marked or claim.decision.rule == "specific", calibration
+        next((rule for rule in rules if rule in CALIBRATED_RULES), rules[0]),
+        "specific" in rules or any(one.marked for one in (claim.decision, *parts)),
+        calibration,
     )
 
     if outcome == "agrees":
@@ -226,8 +230,6 @@ def _decide(
         verdict = "inconclusive"
         reason = _why_unclear(item, outcome, remark)
 
-    sign = -1.0 if valid and valid[0].expected == "negative" and claim.decision.rule != "prevalence" else 1.0
-    ends = sorted(sign * float(x) for x in (judgement.ci_low[0], judgement.ci_high[0]))
     counts = Counter(row.outcome for row in item.primary)
     data = _data_of(item.primary)
     return ClaimRow(
@@ -239,9 +241,9 @@ def _decide(
         verdict=verdict,
         tier=tier,
         rule=claim.decision.rule,
-        effect=finite(sign * float(judgement.effect[0])),
-        ci_low=finite(ends[0]),
-        ci_high=finite(ends[1]),
+        effect=finite(float(judgement.effect[0])),
+        ci_low=finite(float(judgement.ci_low[0])),
+        ci_high=finite(float(judgement.ci_high[0])),
         p_value=finite(float(judgement.p_claimed[0])),
         n_tests=len(item.primary),
         n_agrees=counts["agrees"],

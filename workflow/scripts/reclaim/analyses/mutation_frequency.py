@@ -7,7 +7,15 @@ import pandas as pd
 
 from reclaim.claim_tests import MutationFeature, MutationFrequency
 from reclaim.evidence import Estimate, Setting
-from reclaim.mutations import Cohort, alterations, altered, assayed, non_silent, other_mutations
+from reclaim.mutations import (
+    Cohort,
+    alterations,
+    altered,
+    assayed,
+    depth_without_each_gene,
+    non_silent,
+    other_mutations,
+)
 from reclaim.proportions import clopper_pearson
 
 METHOD = "share of patients, Clopper-Pearson interval"
@@ -82,17 +90,11 @@ def every_feature(
     samples = cohort.samples.loc[counts, "sample"]
     threshold = min_other_mutations if test.call_depth_gate else 0
 
-    mutations = non_silent(cohort)
-    mutations = mutations[mutations["sample"].isin(samples)]
-    if test.among:
-        mutations = mutations[mutations["gene"] != test.among.gene]
-    total = mutations["sample"].value_counts().reindex(samples, fill_value=0)
-    own = mutations.groupby(["gene", "sample"]).size().rename("own").reset_index()
-    own["others"] = own["sample"].map(total) - own["own"]
+    total, own = depth_without_each_gene(cohort, samples, {test.among.gene} if test.among else set())
     # A gene's own mutations do not count for its gate: only its carriers can fall below because of it.
     lost = own[(own["others"] < threshold) & (own["sample"].map(total) >= threshold)].groupby("gene").size()
     pairs = pairs[pairs["sample"].isin(samples)]
-    pairs = pairs.merge(own[["gene", "sample", "others"]], on=["gene", "sample"], how="left")
+    pairs = pairs.merge(own, on=["gene", "sample"], how="left")
     depth = pairs["others"].fillna(pairs["sample"].map(total))
     carriers = pairs[depth >= threshold].groupby("feature").size()
 
@@ -121,7 +123,9 @@ def _pairs(cohort: Cohort, feature: MutationFeature) -> tuple[pd.DataFrame, dict
     if feature.protein_change and not (feature.consequence or feature.copy_number):
         mutations = non_silent(cohort)
         mutations = mutations[(mutations["gene"] == feature.gene) & (mutations["protein_change"] != "")]
-        pairs = mutations[["sample", "gene"]].assign(feature=feature.gene + " " + mutations["protein_change"])
+        each = mutations[["sample", "gene"]].assign(feature=feature.gene + " " + mutations["protein_change"])
+        subject = alterations(cohort, feature).query("gene == @feature.gene").assign(feature=feature.label)
+        pairs = pd.concat([each, subject])  # the subject may be several changes together
     else:
         pairs = alterations(cohort, feature)
         kind = feature.label.removeprefix(feature.gene)
@@ -149,7 +153,8 @@ def _carriers_of_other_changes(feature: MutationFeature, cohort: Cohort) -> str:
         return ""
     carriers = set(cohort.samples.loc[altered(cohort, feature), "sample"])
     mutations = non_silent(cohort)
-    rest = mutations[(mutations["gene"] == feature.gene) & ~mutations["sample"].isin(carriers)]
+    others_of_cohort = set(cohort.samples["sample"]) - carriers
+    rest = mutations[(mutations["gene"] == feature.gene) & mutations["sample"].isin(others_of_cohort)]
     others = other_mutations(cohort, {feature.gene})
     patient = cohort.samples.set_index("sample")["patient"]
     named = [

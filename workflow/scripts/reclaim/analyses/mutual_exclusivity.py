@@ -11,7 +11,14 @@ from scipy import stats
 
 from reclaim.claim_tests import MutualExclusivity
 from reclaim.evidence import Estimate, Setting
-from reclaim.mutations import Cohort, alterations, altered, assayed, other_mutations
+from reclaim.mutations import (
+    Cohort,
+    alterations,
+    altered,
+    assayed,
+    depth_without_each_gene,
+    other_mutations,
+)
 
 EFFECT = "log_odds_ratio"
 FEW_EXPECTED = 5
@@ -85,7 +92,7 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         else "Fisher's exact test, conditional odds ratio"
     )
     counts = assayed(cohort, first) & assayed(cohort, second)
-    if not counts.any():
+    if (first.copy_number or second.copy_number) and not counts.any():
         return Estimate(
             method,
             label,
@@ -158,8 +165,15 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         ci_high=_finite(high),
         p_value=p_value,
         flags=tuple(flags),
-        note="" if test.adjust == "burden" else "The p-value is two-sided.",
+        note=_note(test, effect),
     )
+
+
+def _note(test: MutualExclusivity, effect: float) -> str:
+    if test.adjust == "burden":
+        return ""
+    empty = "" if np.isfinite(effect) else " A cell of the table is empty: no finite odds ratio, not pooled."
+    return "The p-value is two-sided." + empty
 
 
 def _finite(value: float) -> float | None:
@@ -173,21 +187,31 @@ def every_partner(
     carriers: log odds ratio with half a patient added to each cell (Haldane 1956), unadjusted."""
     first, second = test.features
     counts = assayed(cohort, first) & assayed(cohort, second)
-    others = other_mutations(cohort, {first.gene, second.gene}).to_numpy()
-    keep = counts & (others >= (min_other_mutations if test.call_depth_gate else 0))
-    samples = cohort.samples.loc[keep, "sample"]
-    carriers = pd.Series(altered(cohort, first)[keep], index=samples.to_numpy())
+    samples = cohort.samples.loc[counts, "sample"]
+    carriers = pd.Series(altered(cohort, first)[counts], index=samples.to_numpy())
+    threshold = min_other_mutations if test.call_depth_gate else 0
+    total, own = depth_without_each_gene(cohort, samples, {first.gene})
+    # A partner's own mutations do not count for its gate: only its carriers can fall below because of it.
+    lost = own[(own["others"] < threshold) & (own["sample"].map(total) >= threshold)]
     pairs = alterations(cohort, second)
-    pairs = pairs[pairs["sample"].isin(samples) & (pairs["gene"] != first.gene)]
+    partner = (pairs["gene"] != first.gene) | (pairs["gene"] == second.gene)
+    pairs = pairs[pairs["sample"].isin(samples) & partner]
+    pairs = pairs.merge(own, on=["gene", "sample"], how="left")
+    pairs = pairs[pairs["others"].fillna(pairs["sample"].map(total)) >= threshold]
     size = pairs.groupby("gene").size()
-    listed = size.index[(size >= FEW_EXPECTED) | (size.index == second.gene)]
-    both = (
-        pairs[pairs["sample"].map(carriers).astype(bool)].groupby("gene").size().reindex(listed, fill_value=0)
-    )
-    only_second = size[listed] - both
-    only_first = int(carriers.sum()) - both
-    neither = len(samples) - both - only_second - only_first
-    cells = [cell.to_numpy(float) + 0.5 for cell in (neither, both, only_first, only_second)]
+    listed = sorted(set(size.index[size >= FEW_EXPECTED]) | {second.gene})
+
+    def per_partner(table: pd.DataFrame, with_first: bool = False) -> NDArray[np.integer]:
+        rows = table[table["sample"].map(carriers).astype(bool)] if with_first else table
+        return rows.groupby("gene").size().reindex(listed, fill_value=0).to_numpy(np.int64)
+
+    deep = total >= threshold
+    n = int(deep.sum()) - per_partner(lost)
+    both = per_partner(pairs, with_first=True)
+    only_second = per_partner(pairs) - both
+    only_first = int((deep & carriers).sum()) - per_partner(lost, with_first=True) - both
+    neither = n - both - only_second - only_first
+    cells = [cell + 0.5 for cell in (neither, both, only_first, only_second)]
     effect = np.log(cells[0] * cells[1] / (cells[2] * cells[3]))
     se = np.sqrt(sum(1 / cell for cell in cells))
     kind = second.label.removeprefix(second.gene)
@@ -197,8 +221,8 @@ def every_partner(
         {
             "feature": [f"{first.label} and {gene}{kind}" for gene in listed],
             "stratum": "all",
-            "n": len(samples),
-            "n_events": both.to_numpy(),
+            "n": n,
+            "n_events": both,
             "effect": effect,
             "se": se,
             "ci_low": effect - 1.96 * se,

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from reclaim.claim_tests import ClaimTest, MutationTest
 from reclaim.config import WORLDS
 from reclaim.dataset import CbioportalDataset, Dataset, FileDataset
-from reclaim.errors import UserError, did_you_mean
+from reclaim.errors import AbsentData, UserError, did_you_mean
 from reclaim.evidence import DataKind, Estimate, EvidenceRow, Setting, rows_to_table
 from reclaim.marked_yaml import read_marked_yaml
 from reclaim.mutations import Cohort
@@ -69,11 +69,14 @@ def run_tests(
                 data=data_kind(dataset, run),
                 expected=entry["expected"],
             )
-            if ledger["status"] == "absent":
-                found = Estimate("not run", "", "", flags=("absent",), note=ledger["reason"], valid=False)
+            try:
+                if ledger["status"] == "absent":
+                    raise AbsentData(ledger["reason"])
+                cohort = restrict(cohort, test)
+            except AbsentData as absent:
+                found = Estimate("not run", "", "", flags=("absent",), note=str(absent), valid=False)
                 tables[f"{test.id}/{name}"] = rows_to_table([])
             else:
-                cohort = restrict(cohort, test)
                 found = estimate(test, cohort, dataset.min_other_mutations)
                 tables[f"{test.id}/{name}"] = every_feature(
                     test, cohort, dataset.min_other_mutations, setting
@@ -90,7 +93,7 @@ def data_kind(dataset: CbioportalDataset | FileDataset, run: str) -> DataKind:
 
 
 def restrict(cohort: Cohort, test: MutationTest) -> Cohort:
-    """The patients that meet the test's own sample filter."""
+    """The patients that meet the test's own sample filter. Raises AbsentData for an unknown column."""
     if not test.samples:
         return cohort
     keep = cohort.samples["sample"].isin(cohort.clinical.index[select(cohort.clinical, test.samples)])

@@ -1,0 +1,1 @@
+"""From verdicts and evidence to the page that a reader opens."""

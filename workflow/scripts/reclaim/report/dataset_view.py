@@ -1,0 +1,162 @@
+"""One data set for the page: what it is, the bytes it rests on, and who was left on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from reclaim.dataset import CbioportalDataset, FileDataset
+from reclaim.model import Model
+from reclaim.report.words import byte_size, count, listing, plural, sentence
+from reclaim.retrieve import Receipt
+from reclaim.selection import describe
+from reclaim.study import Study
+
+
+class FlowStep(Model):
+    """Samples and patients that were left after one step of loading."""
+
+    step: str
+    samples: int
+    patients: int
+
+
+class Ledger(Model):
+    """What loading a data set kept and dropped, as written beside its tables."""
+
+    status: str
+    reason: str = ""
+    flow: list[FlowStep] = Field(default_factory=list)
+    dropped: dict[str, int] = Field(default_factory=dict)
+
+
+def read_ledger(path: Path) -> Ledger:
+    """The ledger of one data set."""
+    return Ledger.model_validate_json(path.read_bytes())
+
+
+@dataclass(frozen=True)
+class FileView:
+    name: str
+    url: str | None
+    path: str
+    size: str
+    exact_bytes: str
+    sha256: str
+    retrieved: str
+
+
+@dataclass(frozen=True)
+class DatasetView:
+    id: str
+    anchor: str
+    title: str
+    source: str
+    tier: str
+    checklist: str
+    facts: list[tuple[str, str]]
+    absent: str
+    flow: list[FlowStep]
+    dropped: list[tuple[str, str]]
+    files: list[FileView]
+    simulated: bool
+
+
+def dataset_view(study: Study, name: str, receipt: Receipt, ledger: Ledger, simulated: bool) -> DatasetView:
+    """Everything the page says of one data set. `simulated`: its bytes were made up."""
+    dataset = study.datasets[name]
+    local = isinstance(dataset, FileDataset)
+    absent = ""
+    if receipt.status != "present":
+        absent = f"Not retrieved (status {receipt.status})."
+    elif ledger.status != "present":
+        absent = sentence(ledger.reason or ledger.status)
+    return DatasetView(
+        id=name,
+        anchor=f"{study.id}-data-{name}",
+        title=dataset.title or name,
+        source=_source(dataset),
+        tier=dataset.tier.name,
+        checklist=", ".join(f"{item} {value}" for item, value in dataset.tier.model_dump().items()),
+        facts=_facts(study, name, receipt),
+        absent=absent,
+        flow=ledger.flow,
+        dropped=[(reason, count(number)) for reason, number in ledger.dropped.items()],
+        files=[
+            FileView(
+                name=file.name,
+                url=file.url,
+                path=file.path,
+                size=byte_size(file.bytes),
+                exact_bytes=count(file.bytes),
+                sha256=file.sha256,
+                retrieved=", ".join(
+                    f"{word} {value}"
+                    for word, value in (
+                        ("last modified", file.last_modified),
+                        ("retrieved", file.retrieved_at),
+                    )
+                    if value
+                ),
+            )
+            for file in receipt.files
+        ],
+        simulated=simulated and not local,
+    )
+
+
+def _source(dataset: CbioportalDataset | FileDataset) -> str:
+    if isinstance(dataset, CbioportalDataset):
+        return f"cBioPortal, study {dataset.study}"
+    return f"file {dataset.path} ({dataset.format})"
+
+
+def _facts(study: Study, name: str, receipt: Receipt) -> list[tuple[str, str]]:
+    """Labelled lines about a data set; those that have nothing to say are left out."""
+    dataset = study.datasets[name]
+    pool = dataset.patients
+    sharing = [
+        other for other, rest in study.datasets.items() if pool and other != name and rest.patients == pool
+    ]
+    if pool is None:
+        patients = "no pool named; taken as shared with no other data set"
+    elif sharing:
+        patients = f"pool {pool}, shared with {listing(sharing)}; never pooled in one test"
+    else:
+        patients = f"pool {pool}, shared with no other data set of this study"
+    minimum = dataset.min_other_mutations
+    facts = [
+        ("Independent", "yes" if dataset.independent else "no: the data of the claim’s authors"),
+        ("Patients", patients),
+        ("Samples", describe(dataset.samples) or "all"),
+        (
+            "Call depth",
+            f"a patient counts with at least {plural(minimum, 'non-silent mutation')} outside the tested genes"
+            if minimum
+            else "no gate",
+        ),
+        (
+            "Accession",
+            "" if dataset.confirmed else "never opened by the project; checked against what is expected",
+        ),
+        ("Expected", describe(dataset.expect)),
+        ("Sequenced, no mutation listed", listing(dataset.assayed_genes)),
+        ("Note", dataset.note or ""),
+        ("Licence", receipt.licence or dataset.licence or ""),
+        ("Citation", receipt.citation or dataset.citation or ""),
+    ]
+    return [(label, text) for label, text in facts if text]
+
+
+def shared_pools(study: Study) -> list[str]:
+    """Pools of patients that more than one data set draws from, in words."""
+    pools = Counter(dataset.patients for dataset in study.datasets.values() if dataset.patients)
+    return [
+        f"{listing([name for name, dataset in study.datasets.items() if dataset.patients == pool])} "
+        f"may share patients ({pool})"
+        for pool, number in pools.items()
+        if number > 1
+    ]

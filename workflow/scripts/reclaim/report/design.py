@@ -1,0 +1,85 @@
+"""How a claim became a test: what is measured, in whom, gated by what, decided how, fixed when."""
+
+from __future__ import annotations
+
+from reclaim.claim_tests import ClaimTest
+from reclaim.report.decision import decision_for, rule_in_words
+from reclaim.report.operation import call_depth_gate, cohorts, measure, subject
+from reclaim.report.reading import ClaimReading
+from reclaim.report.words import NO_BREAK, ended, listing, percent, sentence
+from reclaim.study import Claim, Conjunction, Study
+from reclaim.verdict import CALIBRATED_RULES, ClaimRow
+
+
+def claim_as_test(study: Study, claim: Claim, row: ClaimRow, reading: ClaimReading) -> list[tuple[str, str]]:
+    """The claim as a test: what is measured, in whom, gated by what, decided how, fixed when."""
+    lines = [("Gap between claim and test", sentence(claim.gap or "not stated"))]
+    for part in reading.primary:
+        label = f"Primary test {part.test.id}" if len(reading.primary) > 1 else "Primary test"
+        lines += [
+            (label, f"{ended(subject(part.test))} {measure(part.test)}"),
+            ("Data sets", ended("; ".join(cohorts(part.test, study.datasets)))),
+        ]
+        gate = call_depth_gate(part.test, study.datasets)
+        if gate:
+            lines.append(("Call-depth gate", gate))
+    for test, owner in gate_tests(study, claim):
+        borrowed = "" if owner is claim else f" (a gate of claim {owner.id})"
+        lines.append(("Gate", ended(f"{subject(test)}, {passes_in_words(test)}{borrowed}")))
+    if isinstance(claim.decision, Conjunction):
+        lines.append(("Rule", "Conjunction: every part must agree; the claim is opposite when any part is."))
+    for part in reading.primary:
+        label = f"Rule for {part.test.id}" if len(reading.primary) > 1 else "Rule"
+        lines.append((label, rule_in_words(decision_for(claim, part.test.id), part.named)))
+    lines.append(("Fixed before the data were read", _registration(claim, row)))
+    lines.append(("Calibration", _calibration(row)))
+    return lines
+
+
+def _registration(claim: Claim, row: ClaimRow) -> str:
+    parts = []
+    if row.post_hoc:
+        parts.append("No: the claim was edited after public data had been retrieved (post hoc).")
+    if claim.values_known:
+        parts.append(f"Not entirely. {sentence(claim.values_known)}")
+    if not parts:
+        parts.append("The study file names no value that was known when the rule was written.")
+    return " ".join(parts)
+
+
+def _calibration(row: ClaimRow) -> str:
+    if row.rule not in CALIBRATED_RULES:
+        return f"Not needed for this rule ({row.rule}): it compares with fixed limits, not with other genes."
+    if row.null_rate is None and row.background_rate is None:
+        return "Not yet run: how often chance, or a comparable gene, would pass the same rule is not known."
+    rates = [
+        f"{words} {percent(rate)}"
+        for words, rate in (
+            ("permuted labels pass the rule in", row.null_rate),
+            ("comparable subjects pass it in", row.background_rate),
+        )
+        if rate is not None
+    ]
+    return sentence("; ".join(rates))
+
+
+def gate_tests(study: Study, claim: Claim) -> list[tuple[ClaimTest, Claim]]:
+    """Gates of the claim, and those of other claims that it names."""
+    return [
+        (test, owner)
+        for owner, test in study.tests()
+        if test.role == "gate" and (owner is claim or test.id in claim.gated_by)
+    ]
+
+
+def passes_in_words(test: ClaimTest) -> str:
+    """The range in which a gate's effect must lie; shares as percentages."""
+    assert test.passes is not None
+    shares = test.analysis in ("mutation_frequency", "event_share")
+    limits = (("at least", test.passes.at_least), ("at most", test.passes.at_most))
+    words = [
+        f"{word} {100 * limit:g}{NO_BREAK}%" if shares else f"{word} {limit:g}"
+        for word, limit in limits
+        if limit is not None
+    ]
+    return f"passes with {listing(words)}"

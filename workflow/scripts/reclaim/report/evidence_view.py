@@ -1,0 +1,90 @@
+"""Evidence rows as a table for the page: only the columns that say something."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reclaim.evidence import FLAGS, EvidenceRow
+from reclaim.report.words import (
+    MISSING,
+    OUTCOME_MARKS,
+    Mark,
+    Scale,
+    count,
+    p_value,
+    scale_of,
+    sentence,
+)
+
+
+@dataclass(frozen=True)
+class EvidenceLine:
+    dataset: str
+    tier: str
+    data: str
+    cells: list[str]
+    outcome: Mark | None
+    passed: str
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class EvidenceTable:
+    """Columns between data set and outcome have their names in `columns`."""
+
+    columns: list[str]
+    lines: list[EvidenceLine]
+    methods: list[str]
+    simulated: bool
+
+
+def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceTable:
+    """Rows of one test. Flags are told in words; a gate's outcome is that it passes or fails."""
+    scale = scale_of(next((row.effect_name for row in rows if row.effect_name), ""))
+    has_p = any(row.p_value is not None for row in rows)
+    has_mde = any(row.mde is not None for row in rows)
+    events = "altered" if scale.kind == "share" else "events"
+    columns = ["n", events, scale.name, "95 % interval"]
+    columns += ["p"] * has_p + ["detectable"] * has_mde
+    lines = [
+        EvidenceLine(
+            dataset=row.dataset if row.stratum == "all" else f"{row.dataset}, {row.stratum}",
+            tier=f"{row.tier}{'' if row.independent else ', authors’ own'}",
+            data=row.data,
+            cells=[
+                count(row.n),
+                count(row.n_events),
+                scale.point(row.effect, row.ci_high),
+                scale.interval(row.ci_low, row.ci_high),
+                *([p_value(row.p_value)] if has_p else []),
+                *([_detectable(row, scale)] if has_mde else []),
+            ],
+            outcome=OUTCOME_MARKS[row.outcome] if row.outcome else None,
+            passed=("passes" if row.outcome == "agrees" else "fails") if gate else "",
+            remarks=_remarks(row),
+        )
+        for row in rows
+    ]
+    methods = list(dict.fromkeys(row.method for row in rows))
+    return EvidenceTable(columns, lines, methods, any(row.data == "simulated" for row in rows))
+
+
+def _detectable(row: EvidenceRow, scale: Scale) -> str:
+    """The smallest effect that the row could have detected, on the side that was claimed."""
+    if row.mde is None:
+        return MISSING
+    return scale.point(-row.mde if row.expected == "negative" else row.mde)
+
+
+def _remarks(row: EvidenceRow) -> list[str]:
+    flags = [FLAGS.get(flag, flag) for flag in row.flags.split(",") if flag]
+    counts = "" if row.effect_name == "share" else _further_counts(row)
+    return [text for text in (*flags, sentence(row.note), counts) if text]
+
+
+def _further_counts(row: EvidenceRow) -> str:
+    """Counts by name, such as the cells of a two-by-two table. Those of a share stand in its note."""
+    groups = json.loads(row.groups).items()
+    return sentence(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in groups))

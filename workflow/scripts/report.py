@@ -1,0 +1,39 @@
+"""From verdicts, evidence, receipts and ledgers to the report page and one figure per study."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import reclaim
+from reclaim.evidence import read_evidence
+from reclaim.job import job, write_whole
+from reclaim.report.dataset_view import read_ledger
+from reclaim.report.page import render_page
+from reclaim.report.study_view import StudyResults, study_view
+from reclaim.retrieve import Receipt
+from reclaim.study import Study
+from reclaim.verdict import ClaimRow
+
+with job(snakemake.log[0]):
+    run, seed = snakemake.wildcards.run, snakemake.params.seed
+    claims = [ClaimRow.model_validate(row) for row in json.loads(Path(snakemake.input.claims).read_bytes())]
+    evidence = read_evidence(Path(snakemake.input.evidence))
+    receipts, ledgers = iter(snakemake.input.receipts), iter(snakemake.input.ledgers)
+    views = []
+    for described in snakemake.params.studies:
+        study = Study.model_validate(described)
+        results = StudyResults(
+            study,
+            [row for row in claims if row.study == study.id],
+            [row for row in evidence if row.study == study.id],
+            {name: Receipt.model_validate_json(Path(next(receipts)).read_bytes()) for name in study.datasets},
+            {name: read_ledger(Path(next(ledgers))) for name in study.datasets},
+        )
+        views.append(study_view(results, run, seed))
+    versions = {"reclaim": reclaim.__version__, "Python": platform.python_version()}
+    versions |= {name: version(name) for name in snakemake.params.packages}
+    page = render_page(run, seed, views, versions)
+    write_whole(snakemake.output.page, lambda path: path.write_text(page, encoding="utf-8"))
+    for view, figure in zip(views, snakemake.output.figures, strict=True):
+        write_whole(figure, lambda path, view=view: path.write_text(view.figure, encoding="utf-8"))
