@@ -8,7 +8,7 @@ from typing import Any
 import builders
 
 from reclaim.evidence import EvidenceRow
-from reclaim.report.dataset_view import FlowStep, Ledger
+from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
 from reclaim.retrieve import Receipt, StoredFile

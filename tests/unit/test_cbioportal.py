@@ -160,7 +160,7 @@ def test_loading_keeps_one_tumour_of_each_patient_of_the_cohort(tmp_path: Path) 
     spec = dataset(samples={"ONCOTREE_CODE": "PAAD"})
     found, ledger = load_mutations(spec, make_receipt("small", requests_for(spec, Path()), tmp_path))
     assert list(found.samples["sample"]) == ["A-01", "B-01"]
-    assert [(step["step"], step["samples"], step["patients"]) for step in ledger["flow"]] == [
+    assert [(step.step, step.samples, step.patients) for step in ledger.flow] == [
         ("listed", 5, 4),
         ("sequenced", 4, 3),
         ("ONCOTREE_CODE is PAAD", 3, 2),
@@ -184,8 +184,8 @@ def test_data_that_do_not_match_their_description_are_absent(
     spec = dataset(**keys)
     found, ledger = load_mutations(spec, make_receipt("small", requests_for(spec, Path()), tmp_path))
     assert found.samples.empty
-    assert ledger["status"] == "absent"
-    assert reason in ledger["reason"]
+    assert ledger.status == "absent"
+    assert reason in ledger.reason
 
 
 @pytest.mark.parametrize(

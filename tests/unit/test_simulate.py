@@ -66,7 +66,7 @@ def test_a_simulated_cohort_reads_back_with_the_traps_of_a_real_one(study: Study
     dataset = study.datasets["pdac_tcga"]
     receipt = make_receipt("pdac_tcga", requests_for(dataset, Path()), tmp_path)
     cohort, ledger = load_mutations(dataset, receipt)
-    listed, sequenced, eligible, patients = (step["samples"] for step in ledger["flow"])
+    listed, sequenced, eligible, patients = (step.samples for step in ledger.flow)
     assert listed > sequenced > eligible >= patients == len(cohort.samples)
     share = altered(cohort, MutationFeature(gene="KRAS")).mean()
     assert share < 0.75  # most mutations of tumours with few cancer cells are missed ...

@@ -31,13 +31,20 @@ def verdicts(folder: Path, world: str) -> dict[str, str]:
 def test_every_claim_has_a_verdict(worlds: Path) -> None:
     found = verdicts(worlds, "as_claimed")
     assert list(found) == [f"P{number}" for number in range(1, 19)]
-    assert {claim for claim, verdict in found.items() if verdict not in ("not_testable", "no_public_data")} == {
+    assert {
+        claim for claim, verdict in found.items() if verdict not in ("not_testable", "no_public_data")
+    } == {
         "P1",
         "P2",
         "P6",
         "P18",
     }
-    assert {claim for claim, verdict in found.items() if verdict == "no_public_data"} >= {"P7", "P9", "P11", "P12"}
+    assert {claim for claim, verdict in found.items() if verdict == "no_public_data"} >= {
+        "P7",
+        "P9",
+        "P11",
+        "P12",
+    }
 
 
 def test_as_claimed_supports(worlds: Path) -> None:
@@ -151,7 +158,9 @@ def test_editing_a_library_module_reruns_what_depends_on_it_and_nothing_else(tmp
     root, work = tmp_path / "clone", tmp_path / "work"
     for part in ("Snakefile", "config", "profiles", "seeds", "workflow", "envs"):
         source = ROOT / part
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, root / part) if root.mkdir(exist_ok=True) is None else None
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, root / part) if root.mkdir(
+            exist_ok=True
+        ) is None else None
     assert snakemake(work, root=root).returncode == 0
     assert planned(work, root) == {}
     library = root / "workflow" / "scripts" / "reclaim"

@@ -16,4 +16,4 @@ with job(snakemake.log[0]):
     cohort, ledger = load_mutations(dataset, receipt)
     for part in PARTS:
         write_whole(snakemake.output[part], getattr(cohort, part).to_parquet)
-    write_json(snakemake.output.ledger, ledger)
+    write_json(snakemake.output.ledger, ledger.model_dump())

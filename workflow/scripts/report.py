@@ -8,7 +8,7 @@ from pathlib import Path
 import reclaim
 from reclaim.evidence import read_evidence
 from reclaim.job import job, write_whole
-from reclaim.report.dataset_view import read_ledger
+from reclaim.ledger import Ledger
 from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
 from reclaim.retrieve import Receipt
@@ -28,7 +28,7 @@ with job(snakemake.log[0]):
             [row for row in claims if row.study == study.id],
             [row for row in evidence if row.study == study.id],
             {name: Receipt.model_validate_json(Path(next(receipts)).read_bytes()) for name in study.datasets},
-            {name: read_ledger(Path(next(ledgers))) for name in study.datasets},
+            {name: Ledger.model_validate_json(Path(next(ledgers)).read_bytes()) for name in study.datasets},
         )
         views.append(study_view(results, run, seed))
     versions = {"reclaim": reclaim.__version__, "Python": platform.python_version()}

@@ -23,6 +23,7 @@ from reclaim.rules import (
     margin_for,
 )
 from reclaim.study import (
+    AnyDecision,
     Bound,
     Claim,
     Conjunction,
@@ -55,6 +56,17 @@ class JudgedClaim:
     judgement: Judgement
     sensitivity: list[str]
     opposed_by: list[str]
+
+
+def arm_sizes(row: EvidenceRow) -> list[int]:
+    """Samples per arm, of a test that compares two groups."""
+    return [count for key, count in json.loads(row.groups).items() if key in ("case", "control")]
+
+
+def margin_of(decision: AnyDecision, rows: Sequence[EvidenceRow]) -> float:
+    """Smallest effect that matters to a decision on these rows."""
+    smallest = min((count for row in rows for count in arm_sizes(row)), default=None)
+    return decision.margin or margin_for(rows[0].effect_name, decision.marked, smallest)
 
 
 def gate_results(study: Study, rows: Sequence[EvidenceRow]) -> dict[tuple[str, str], bool]:
@@ -123,10 +135,11 @@ def judge(
     Rows that are invalid count as missing. With `single` a row is judged on its own: shares of
     strata and ranks among comparators need more than one row, there the margin decides.
     """
-    decision = _decision_for(claim, test_id)
+    decision = decision_for(claim, test_id)
     valid = [row for row in rows if row.outcome != "invalid" and row.effect is not None]
     if not valid:
-        return _nothing()
+        # A row without a finite effect, such as an odds ratio of 0, is no invalid test.
+        return _nothing("unclear" if any(row.outcome != "invalid" for row in rows) else "invalid")
     name = valid[0].effect_name
     if isinstance(decision, Bound) != (name == "share"):
         return _nothing("unclear")  # a supporting or sensitivity test of another kind is only shown
@@ -141,10 +154,7 @@ def judge(
     low, high = sign * _column(valid, "ci_low"), sign * _column(valid, "ci_high")
     if sign < 0:
         low, high = high, low
-    arms = [
-        count for row in valid for key, count in json.loads(row.groups).items() if key in ("case", "control")
-    ]
-    margin = decision.margin or margin_for(name, decision.marked, min(arms, default=None))
+    margin = margin_of(decision, valid)
     if isinstance(decision, Prevalence) and not single:
         share = MANY if decision.share == "many" else MOST
         return judge_prevalence(effect, se, name, margin, share, seed)
@@ -162,7 +172,7 @@ def judge(
     return pooled
 
 
-def _decision_for(claim: Claim, test_id: str) -> Part | LookupDecision:
+def decision_for(claim: Claim, test_id: str) -> Part | LookupDecision:
     """The rule that judges a test: in a conjunction that of its part, or of the first part."""
     if isinstance(claim.decision, Conjunction):
         return claim.decision.parts.get(test_id, next(iter(claim.decision.parts.values())))
@@ -177,7 +187,7 @@ def control_detected(
 
     `rows` are those of the test, `evidence` all rows of the claim, both with their outcomes. True for
     rules without a positive control."""
-    decision = _decision_for(claim, test_id)
+    decision = decision_for(claim, test_id)
     if not isinstance(decision, Equivalence):
         return True
     control = decision.positive_control
@@ -189,7 +199,7 @@ def _in_natural_sign(
     claim: Claim, judgement: Judgement, test_id: str, rows: Sequence[EvidenceRow]
 ) -> Judgement:
     """The judgement with effect and interval turned back; a share has no sign."""
-    shares = isinstance(_decision_for(claim, test_id), (Bound, Prevalence))
+    shares = isinstance(decision_for(claim, test_id), (Bound, Prevalence))
     if shares or not any(row.expected == "negative" for row in rows):
         return judgement
     return replace(judgement, effect=-judgement.effect, ci_low=-judgement.ci_high, ci_high=-judgement.ci_low)

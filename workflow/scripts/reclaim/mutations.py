@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ import pandera.pandas as pa
 
 from reclaim.claim_tests import MutationFeature
 from reclaim.errors import AbsentData
+from reclaim.ledger import FlowStep
 from reclaim.selection import Selection, describe, select
 
 NON_SILENT = frozenset(
@@ -115,16 +115,16 @@ def read_cohort(paths: dict[str, Path]) -> Cohort:
     return Cohort(**{part: pd.read_parquet(paths[part]) for part in PARTS})
 
 
-def one_tumour_per_patient(cohort: Cohort, selection: Selection) -> tuple[Cohort, list[dict[str, Any]]]:
+def one_tumour_per_patient(cohort: Cohort, selection: Selection) -> tuple[Cohort, list[FlowStep]]:
     """Keep the sequenced samples that meet `selection`, and one of them per patient.
 
     Of several samples the first by name is kept: with TCGA barcodes the lowest vial and portion.
     Also returns the patient flow, one entry per step. Raises AbsentData when nothing is left.
     """
-    steps: list[dict[str, Any]] = []
+    steps: list[FlowStep] = []
 
     def step(name: str, table: pd.DataFrame) -> None:
-        steps.append({"step": name, "samples": len(table), "patients": int(table["patient"].nunique())})
+        steps.append(FlowStep(step=name, samples=len(table), patients=int(table["patient"].nunique())))
 
     samples = cohort.samples
     step("listed", samples)

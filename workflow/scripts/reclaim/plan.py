@@ -59,15 +59,6 @@ class Plan:
             "beside": str(self.files[study].parent),
         }
 
-    def datasets(self, kind: str) -> list[tuple[str, str]]:
-        """(study, data set) of every data set of this kind."""
-        return [
-            (study.id, name)
-            for study in self.studies.values()
-            for name, dataset in study.datasets.items()
-            if kind_of(dataset) == kind
-        ]
-
     def study_slice(self, study: str) -> dict[str, Any]:
         """The whole study, for assessment, simulation and report."""
         return _plain(self.studies[study])

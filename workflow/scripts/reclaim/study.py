@@ -7,7 +7,7 @@ JSON schema in `workflow/schemas/` is generated from them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -215,11 +215,6 @@ def read_study(path: Path) -> Study:
     if mistakes:
         raise UserError(mistakes)
     return study
-
-
-def locate(path: Path, where: Sequence[Step]) -> str:
-    """`file:line: dotted.path` of a key of a study file, read anew."""
-    return read_marked_yaml(path).place(where)
 
 
 def test_path(document: MarkedDocument, test_id: str) -> list[Step]:

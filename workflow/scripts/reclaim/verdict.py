@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 
 from reclaim.dataset import TIER_OF, TierName
 from reclaim.evidence import DataKind, EvidenceRow
-from reclaim.judging import Comparators, JudgedClaim, finite, gate_results, judge_claim
+from reclaim.judging import Comparators, JudgedClaim, arm_sizes, finite, gate_results, judge_claim
 from reclaim.model import Model
 from reclaim.study import Bound, Claim, Conjunction, Study
 
@@ -276,13 +275,12 @@ def _shortfalls(study: Study, valid: list[EvidenceRow], tier: str | None) -> lis
 def _large_enough(row: EvidenceRow) -> bool:
     if row.effect_name.startswith("log_hazard_ratio"):
         return (row.n_events or 0) >= MIN_EVENTS
-    arms = [count for key, count in json.loads(row.groups).items() if key in ("case", "control")]
-    return min(arms, default=MIN_PER_ARM) >= MIN_PER_ARM
+    return min(arm_sizes(row), default=MIN_PER_ARM) >= MIN_PER_ARM
 
 
 def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
     if outcome == "invalid":
-        notes = sorted({f"{row.dataset}: {row.note or row.flags}" for row in item.primary})
+        notes = sorted({f"{row.dataset}: {(row.note or row.flags).rstrip('.')}" for row in item.primary})
         return "no valid test" + (f" ({'; '.join(notes)})" if notes else "")
     if outcome == "negligible":
         return "a precise estimate within the margin, but not on matched data"
@@ -297,8 +295,18 @@ def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
         detectable = [row.mde for row in item.primary if row.mde is not None and row.outcome != "invalid"]
         parts.append("the interval does not decide")
         if detectable:
-            parts.append(f"smallest detectable effect of a cohort: {min(detectable):.2g}")
+            parts.append(
+                f"smallest detectable effect of a cohort: {_effect_words(item.primary[0], min(detectable))}"
+            )
     return "; ".join(parts)
+
+
+def _effect_words(row: EvidenceRow, effect: float) -> str:
+    """An effect size as readers know it: log ratios as ratios."""
+    if row.effect_name.startswith("log_"):
+        name = row.effect_name.removeprefix("log_").removesuffix("_groups").replace("_", " ")
+        return f"{name} {np.exp(effect):.2g} or {np.exp(-effect):.2g}"
+    return f"{effect:.2g}"
 
 
 def _data_of(rows: Sequence[EvidenceRow]) -> DataKind | None:

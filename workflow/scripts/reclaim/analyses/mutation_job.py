@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from reclaim.analyses.on_mutations import LoadedCohort, run_tests
 from reclaim.evidence import rows_to_table, write_tsv
 from reclaim.job import job, write_whole
+from reclaim.ledger import Ledger
 from reclaim.mutations import PARTS, read_cohort
 
 
@@ -19,7 +19,7 @@ def run_mutation_job(snakemake: Any, estimate: Any, every_feature: Any, genes_of
         loaded = {
             name: LoadedCohort(
                 read_cohort({part: Path(snakemake.input[part][i]) for part in PARTS}),
-                json.loads(Path(snakemake.input.ledger[i]).read_text()),
+                Ledger.model_validate_json(Path(snakemake.input.ledger[i]).read_bytes()),
             )
             for i, name in enumerate(snakemake.params.datasets)
         }

@@ -184,7 +184,8 @@ def every_partner(
     test: MutualExclusivity, cohort: Cohort, min_other_mutations: int, setting: Setting
 ) -> pd.DataFrame:
     """The first alteration against the same kind of alteration in every gene with at least five
-    carriers: log odds ratio with half a patient added to each cell (Haldane 1956), unadjusted."""
+    carriers: log odds ratio with half a patient added to each cell (Haldane 1956), unadjusted. Same
+    gate, each partner left out of its own call depth; the subject's own partner is always listed."""
     first, second = test.features
     counts = assayed(cohort, first) & assayed(cohort, second)
     samples = cohort.samples.loc[counts, "sample"]
@@ -212,8 +213,11 @@ def every_partner(
     only_first = int((deep & carriers).sum()) - per_partner(lost, with_first=True) - both
     neither = n - both - only_second - only_first
     cells = [cell + 0.5 for cell in (neither, both, only_first, only_second)]
-    effect = np.log(cells[0] * cells[1] / (cells[2] * cells[3]))
-    se = np.sqrt(sum(1 / cell for cell in cells))
+    # Where all patients, or none, have one of the two there is nothing to estimate.
+    with_first, with_second = both + only_first, both + only_second
+    known = (with_first > 0) & (with_first < n) & (with_second > 0) & (with_second < n)
+    effect = np.where(known, np.log(cells[0] * cells[1] / (cells[2] * cells[3])), np.nan)
+    se = np.where(known, np.sqrt(sum(1 / cell for cell in cells)), np.nan)
     kind = second.label.removeprefix(second.gene)
     return setting.table(
         "log odds ratio, half a patient added to each cell",

@@ -15,6 +15,7 @@ from reclaim.config import WORLDS
 from reclaim.dataset import CbioportalDataset, Dataset, FileDataset
 from reclaim.errors import AbsentData, UserError, did_you_mean
 from reclaim.evidence import DataKind, Estimate, EvidenceRow, Setting, rows_to_table
+from reclaim.ledger import Ledger
 from reclaim.marked_yaml import read_marked_yaml
 from reclaim.mutations import Cohort
 from reclaim.selection import select
@@ -28,7 +29,7 @@ class LoadedCohort:
     """A cohort with the ledger of its loading."""
 
     cohort: Cohort
-    ledger: Mapping[str, Any]
+    ledger: Ledger
 
 
 def run_tests(
@@ -70,8 +71,8 @@ def run_tests(
                 expected=entry["expected"],
             )
             try:
-                if ledger["status"] == "absent":
-                    raise AbsentData(ledger["reason"])
+                if ledger.status == "absent":
+                    raise AbsentData(ledger.reason)
                 cohort = restrict(cohort, test)
             except AbsentData as absent:
                 found = Estimate("not run", "", "", flags=("absent",), note=str(absent), valid=False)
@@ -109,7 +110,7 @@ def _check_genes(
     loaded: Mapping[str, LoadedCohort],
     study_file: Path,
 ) -> None:
-    present = [name for name in test.datasets if loaded[name].ledger["status"] == "present"]
+    present = [name for name in test.datasets if loaded[name].ledger.status == "present"]
     known: set[str] = set()
     for name in present:
         known |= loaded[name].cohort.genes | set(datasets[name].assayed_genes)

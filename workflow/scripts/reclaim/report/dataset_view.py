@@ -4,38 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-
-from pydantic import Field
 
 from reclaim.dataset import CbioportalDataset, FileDataset
-from reclaim.model import Model
+from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.words import byte_size, count, listing, plural, sentence
 from reclaim.retrieve import Receipt
 from reclaim.selection import describe
 from reclaim.study import Study
-
-
-class FlowStep(Model):
-    """Samples and patients that were left after one step of loading."""
-
-    step: str
-    samples: int
-    patients: int
-
-
-class Ledger(Model):
-    """What loading a data set kept and dropped, as written beside its tables."""
-
-    status: str
-    reason: str = ""
-    flow: list[FlowStep] = Field(default_factory=list)
-    dropped: dict[str, int] = Field(default_factory=dict)
-
-
-def read_ledger(path: Path) -> Ledger:
-    """The ledger of one data set."""
-    return Ledger.model_validate_json(path.read_bytes())
 
 
 @dataclass(frozen=True)

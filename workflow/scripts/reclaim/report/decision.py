@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reclaim.evidence import EvidenceRow
+from reclaim.judging import margin_of
 from reclaim.report.words import percent, scale_of
 from reclaim.rules import (
     MANY,
@@ -18,12 +18,9 @@ from reclaim.rules import (
     RARE_AGREES,
     RARE_OPPOSITE,
     TOP_SHARE,
-    margin_for,
 )
 from reclaim.study import (
     Bound,
-    Claim,
-    Conjunction,
     Decision,
     Equivalence,
     LookupDecision,
@@ -39,22 +36,6 @@ class Zone:
     low: float
     high: float
     outcome: str
-
-
-def decision_for(claim: Claim, test_id: str) -> Decision:
-    """The rule that judges a test: the part's own in a conjunction."""
-    assert claim.decision is not None
-    if isinstance(claim.decision, Conjunction):
-        return claim.decision.parts.get(test_id, next(iter(claim.decision.parts.values())))
-    return claim.decision
-
-
-def margin_of(decision: Decision, rows: Sequence[EvidenceRow]) -> float:
-    """Smallest effect that matters; fewer than three samples per arm raise that of a fold change."""
-    arms = [
-        size for row in rows for key, size in json.loads(row.groups).items() if key in ("case", "control")
-    ]
-    return decision.margin or margin_for(rows[0].effect_name, decision.marked, min(arms, default=None))
 
 
 def zones(decision: Decision, rows: Sequence[EvidenceRow]) -> list[Zone]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reclaim.claim_tests import ClaimTest
-from reclaim.report.decision import decision_for, rule_in_words
+from reclaim.judging import decision_for
+from reclaim.report.decision import rule_in_words
 from reclaim.report.operation import call_depth_gate, cohorts, measure, subject
 from reclaim.report.reading import ClaimReading
 from reclaim.report.words import NO_BREAK, ended, listing, percent, sentence

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reclaim.report.decision import decision_for, zones
+from reclaim.judging import decision_for
+from reclaim.report.decision import zones
 from reclaim.report.figures import ForestRow, forest
 from reclaim.report.forest_axes import Span
 from reclaim.report.reading import Reading

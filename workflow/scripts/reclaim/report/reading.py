@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from reclaim.claim_tests import ClaimTest, Role
 from reclaim.evidence import EvidenceRow
-from reclaim.judging import finite, judge
-from reclaim.report.decision import decision_for
+from reclaim.judging import decision_for, finite, judge
 from reclaim.report.words import SHARE_OF_STRATA, Scale, scale_of
 from reclaim.rules import Judgement, judge_conjunction
 from reclaim.study import Bound, Claim, Conjunction, Equivalence

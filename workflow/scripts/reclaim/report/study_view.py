@@ -10,9 +10,11 @@ from markupsafe import Markup
 
 from reclaim.config import WORLDS
 from reclaim.evidence import FLAGS, EvidenceRow
+from reclaim.judging import decision_for
+from reclaim.ledger import Ledger
 from reclaim.report.claim_view import ClaimView, claim_view
-from reclaim.report.dataset_view import DatasetView, Ledger, dataset_view, shared_pools
-from reclaim.report.decision import decision_for, zones_of_claim
+from reclaim.report.dataset_view import DatasetView, dataset_view, shared_pools
+from reclaim.report.decision import zones_of_claim
 from reclaim.report.figures import OverviewRow, overview
 from reclaim.report.forest_axes import Span
 from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, plural, scale_of

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from reclaim.dataset import CbioportalDataset, FileDataset
 from reclaim.errors import AbsentData
+from reclaim.ledger import Ledger
 from reclaim.mutations import Cohort, one_tumour_per_patient
 from reclaim.retrieve import Receipt
 from reclaim.selection import describe, select
@@ -14,9 +14,7 @@ from reclaim.sources.cbioportal import read_study_files
 from reclaim.sources.local import read_local_maf
 
 
-def load_mutations(
-    dataset: CbioportalDataset | FileDataset, receipt: Receipt
-) -> tuple[Cohort, dict[str, Any]]:
+def load_mutations(dataset: CbioportalDataset | FileDataset, receipt: Receipt) -> tuple[Cohort, Ledger]:
     """The cohort (one tumour per patient, validated) and its ledger.
 
     Data that do not match their description give an empty cohort and a ledger with status `absent`.
@@ -31,10 +29,6 @@ def load_mutations(
             raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
         cohort, flow = one_tumour_per_patient(cohort, dataset.samples)
     except AbsentData as reason:
-        return Cohort.empty(), {"status": "absent", "reason": str(reason), "flow": [], "dropped": {}}
-    return cohort.validated(), {
-        "status": "present",
-        "reason": "",
-        "flow": flow,
-        "dropped": {name: count for name, count in sorted(dropped.items()) if count},
-    }
+        return Cohort.empty(), Ledger(status="absent", reason=str(reason))
+    counts = {name: count for name, count in sorted(dropped.items()) if count}
+    return cohort.validated(), Ledger(status="present", flow=flow, dropped=counts)
