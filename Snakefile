@@ -11,6 +11,7 @@ HERE = Path(workflow.basedir)
 sys.path.insert(0, str(HERE / "workflow" / "scripts"))
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from reclaim.closure import import_closure
 from reclaim.config import WORLDS
@@ -26,6 +27,11 @@ try:
     PLAN = make_plan(config, HERE / "seeds")
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+REPORT = Path(f"results/{PLAN.run}/report.html").absolute()
+if workflow.is_main_process:
+    # Said at the start too: onsuccess is silent when there is nothing to do.
+    logger.info(f"The report of {PLAN.run} {'is' if REPORT.exists() else 'will be'} {REPORT}")
 
 # Library modules a script imports are inputs of its rule: Snakemake itself notices only the script.
 CODE = {path.stem: import_closure(path) for path in (HERE / "workflow" / "scripts").glob("*.py")}
@@ -45,14 +51,20 @@ localrules:
 
 
 rule all:
+    """The report of the configured run."""
     default_target: True
     input:
         f"results/{PLAN.run}/report.html",
+    message:
+        f"The report of {PLAN.run} is complete"
 
 
 rule worlds:
+    """The reports of all four simulated worlds."""
     input:
         expand("results/{run}/report.html", run=WORLDS),
+    message:
+        "The reports of all simulated worlds are complete"
 
 
 include: "workflow/rules/simulate.smk"
@@ -64,4 +76,5 @@ include: "workflow/rules/report.smk"
 
 
 onsuccess:
-    print(f"\nReport: {Path(f'results/{PLAN.run}/report.html').absolute()}")
+    if REPORT.exists():
+        print(f"\nReport: {REPORT}")

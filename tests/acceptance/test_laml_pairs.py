@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reclaim.analyses.mutual_exclusivity import fisher_pair
 from reclaim.claim_tests import MutationFeature
 from reclaim.dataset import MafColumns
 from reclaim.mutations import Cohort, altered
+from reclaim.odds_ratios import fisher_pair
 from reclaim.sources.maf import read_maf
 from reclaim.sources.text_table import open_bytes
 

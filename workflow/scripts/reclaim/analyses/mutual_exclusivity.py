@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -19,67 +17,10 @@ from reclaim.mutations import (
     depth_without_each_gene,
     other_mutations,
 )
+from reclaim.odds_ratios import firth_logistic, fisher_pair
 
 EFFECT = "log_odds_ratio"
 FEW_EXPECTED = 5
-
-
-@dataclass(frozen=True)
-class PairTable:
-    """Fisher's exact test of two alterations. The odds ratio is the conditional maximum-likelihood
-    estimate, as in R's fisher.test and maftools' somaticInteractions."""
-
-    neither: int
-    both: int
-    only_first: int
-    only_second: int
-    odds_ratio: float
-    ci_low: float
-    ci_high: float
-    p_value: float
-
-
-def fisher_pair(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairTable:
-    """Two-sided exact test over patients; both arrays have one entry per patient."""
-    both, neither = int((first & second).sum()), int((~first & ~second).sum())
-    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
-    table = np.array([[neither, only_second], [only_first, both]])
-    result = stats.contingency.odds_ratio(table, kind="conditional")
-    interval = result.confidence_interval(0.95)
-    return PairTable(
-        neither,
-        both,
-        only_first,
-        only_second,
-        float(result.statistic),
-        float(interval.low),
-        float(interval.high),
-        float(stats.fisher_exact(table).pvalue),
-    )
-
-
-def firth_logistic(
-    design: NDArray[np.float64], outcome: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Coefficients and standard errors of a logistic regression with Jeffreys' penalty, which stays
-    finite when an outcome never occurs in a group.
-
-    `design` is n x p with its intercept, `outcome` n zeros and ones. Newton steps on the modified
-    score (Firth 1993, doi 10.1093/biomet/80.1.27; Heinze & Schemper 2002, doi 10.1002/sim.1047).
-    Raises numpy.linalg.LinAlgError for a rank-deficient design.
-    """
-    beta = np.zeros(design.shape[1])
-    for _ in range(200):
-        p = 1 / (1 + np.exp(-design @ beta))
-        weight = p * (1 - p)
-        covariance = np.linalg.inv(design.T @ (design * weight[:, None]))
-        leverage = weight * np.einsum("ij,jk,ik->i", design, covariance, design)
-        step = covariance @ design.T @ (outcome - p + leverage * (0.5 - p))
-        step *= min(1.0, 5 / np.abs(step).max()) if step.any() else 1.0
-        beta = beta + step
-        if np.abs(step).max() < 1e-10:
-            break
-    return beta, np.sqrt(np.diag(covariance))
 
 
 def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutations: int) -> Estimate:
@@ -140,8 +81,8 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         flags.append("few_events")
     if test.adjust == "burden":
         design = np.column_stack([np.ones(n), a.astype(float), np.log10(others[keep] + 1)])
-        if np.ptp(design[:, 2]) == 0:
-            design = design[:, :2]
+        if np.linalg.matrix_rank(design) < design.shape[1]:
+            design = design[:, :2]  # a burden that is the same for all, or follows the alteration
         beta, se = firth_logistic(design, b.astype(float))
         effect, error = float(beta[1]), float(se[1])
         low, high = effect - 1.96 * error, effect + 1.96 * error

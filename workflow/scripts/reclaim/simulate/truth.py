@@ -14,7 +14,7 @@ from reclaim.config import World
 from reclaim.study import Bound, Claim, Conjunction, Study
 
 SHARE: dict[str, dict[World, float]] = {
-    "rare": {"as_claimed": 0.012, "no_effect": 0.05, "confounded": 0.05, "reversed": 0.30},
+    "rare": {"as_claimed": 0.012, "no_effect": 0.05, "confounded": 0.05, "reversed": 0.40},
     "nearly_all": {"as_claimed": 0.95, "no_effect": 0.85, "confounded": 0.85, "reversed": 0.50},
 }
 ODDS_RATIO: dict[World, float] = {"as_claimed": 0.05, "no_effect": 1.0, "confounded": 1.0, "reversed": 8.0}
@@ -62,11 +62,17 @@ def plant(study: Study, dataset: str, world: World) -> Truth:
     genes: dict[str, GeneTruth] = {}
     pairs: list[PairTruth] = []
     tests = [(claim, test) for claim, test in study.tests() if dataset in test.datasets]
-    for claim, test in tests:
-        if isinstance(test, MutationFrequency) and test.role == "primary":
-            bound = _bound(claim, test.id)
-            if bound and test.among is None:
-                _set_share(genes, test.feature, SHARE[bound][world])
+    for claim, primary in study.tests():
+        if isinstance(primary, MutationFrequency) and primary.role == "primary" and primary.among is None:
+            bound = _bound(claim, primary.id)
+            # A data set that only a variant of the test uses holds the same truth.
+            told = {
+                test.feature.gene
+                for own, test in tests
+                if own is claim and isinstance(test, MutationFrequency)
+            }
+            if bound and primary.feature.gene in told:
+                _set_share(genes, primary.feature, SHARE[bound][world])
     for _, test in tests:
         if isinstance(test, MutationFrequency):
             if test.passes is not None and test.passes.at_least is not None:

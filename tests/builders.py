@@ -1,0 +1,184 @@
+"""What tests of claims and of mutations are made of: small studies, evidence rows and cohorts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from reclaim.evidence import EvidenceRow, Setting
+from reclaim.mutations import Cohort
+from reclaim.study import Study
+
+# Studies
+
+MATCHED = dict.fromkeys(("disease", "system", "perturbation", "readout", "time"), "same")
+
+
+def dataset(**changes: Any) -> dict[str, Any]:
+    """A matched, independent data set of a study file."""
+    return {"source": "cbioportal", "study": "any_study", "tier": MATCHED, "independent": True, **changes}
+
+
+def expression_test(test_id: str = "up", role: str = "primary", **changes: Any) -> dict[str, Any]:
+    """A differential-expression test on data sets a and b, claimed positive."""
+    return {
+        "id": test_id,
+        "role": role,
+        "analysis": "differential_expression",
+        "datasets": ["a", "b"],
+        "feature": {"gene": "GENE1"},
+        "contrast": {"case": {"group": "case"}, "control": {"group": "control"}},
+        "expected": "positive",
+        **changes,
+    }
+
+
+def share_test(test_id: str = "share", role: str = "primary", **changes: Any) -> dict[str, Any]:
+    """A mutation-frequency test on data sets a and b."""
+    return {
+        "id": test_id,
+        "role": role,
+        "analysis": "mutation_frequency",
+        "datasets": ["a", "b"],
+        "feature": {"gene": "GENE1"},
+        **changes,
+    }
+
+
+def claim(
+    *tests: dict[str, Any], claim_id: str = "C1", decision: Mapping[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
+    """A claim decided by the pooled rule on one expression test, unless told otherwise."""
+    return {
+        "id": claim_id,
+        "statement": "GENE1 is up.",
+        "where": "abstract",
+        "gap": "none",
+        "tests": list(tests) or [expression_test()],
+        "decision": decision or {"rule": "pooled"},
+        **changes,
+    }
+
+
+def study(*claims: dict[str, Any], **datasets: dict[str, Any]) -> Study:
+    """A study on data sets a and b and those given by name."""
+    return Study.model_validate(
+        {
+            "id": "a_study",
+            "title": "A study",
+            "source": {"kind": "paper", "document": "paper.pdf", "date": "2025-01-31"},
+            "datasets": {"a": dataset(), "b": dataset()} | datasets,
+            "claims": list(claims) or [claim()],
+        }
+    )
+
+
+# Evidence
+
+
+def evidence(dataset: str, effect: float | None, se: float | None = 0.1, **changes: Any) -> EvidenceRow:
+    """A row of the primary test of claim C1: a log2 fold change with a normal interval."""
+    known = effect is not None and se is not None
+    groups = changes.pop("groups", {"case": 20, "control": 20})
+    values: dict[str, Any] = dict.fromkeys(EvidenceRow.model_fields) | {
+        "run": "public",
+        "study": "a_study",
+        "claim": "C1",
+        "test": "up",
+        "role": "primary",
+        "rule": "pooled",
+        "analysis": "differential_expression",
+        "method": "counts",
+        "specification": "",
+        "dataset": dataset,
+        "tier": "matched",
+        "independent": True,
+        "data": "public",
+        "stratum": "all",
+        "feature": "GENE1",
+        "effect_name": "log2_fold_change",
+        "effect": effect,
+        "se": se,
+        "ci_low": effect - 1.96 * se if known else None,
+        "ci_high": effect + 1.96 * se if known else None,
+        "mde": None if se is None else 2.8 * se,
+        "expected": "positive",
+        "flags": "",
+        "note": "",
+    }
+    return EvidenceRow.model_validate(values | changes | {"groups": json.dumps(groups)})
+
+
+def share_evidence(dataset: str, k: int, n: int, **changes: Any) -> EvidenceRow:
+    """A row with the share k of n patients, of the test `share`."""
+    values = {"test": "share", "rule": "bound", "analysis": "mutation_frequency", "effect_name": "share"}
+    return evidence(
+        dataset, k / n, None, **(values | {"n": n, "n_events": k, "expected": "rare", "groups": {}} | changes)
+    )
+
+
+# Cohorts of mutations
+
+
+def cohort(
+    samples: int | Sequence[str],
+    mutations: Iterable[Sequence[str]] = (),
+    copy_number: Iterable[tuple[str, str, int]] = (),
+    *,
+    patients: Mapping[str, str] | None = None,
+    not_sequenced: Iterable[str] = (),
+    without_copy_number: Iterable[str] = (),
+    clinical: Mapping[str, Sequence[Any]] | None = None,
+) -> Cohort:
+    """A cohort of samples S0, S1, ... (or as named), each of a patient of its own.
+
+    A mutation is (sample, gene), (sample, gene, classification) or (..., protein change); missense
+    when not said.
+    """
+    names = [f"S{i}" for i in range(samples)] if isinstance(samples, int) else list(samples)
+    defaults = ("", "", "Missense_Mutation", "")
+    rows = [tuple(mutation) + defaults[len(mutation) :] for mutation in mutations]
+    without = set(without_copy_number)
+    return Cohort(
+        pd.DataFrame(rows, columns=["sample", "gene", "classification", "protein_change"], dtype=str),
+        pd.DataFrame(list(copy_number), columns=["sample", "gene", "call"]).astype(
+            {"sample": str, "gene": str, "call": "int8"}
+        ),
+        pd.DataFrame(
+            {
+                "sample": names,
+                "patient": [(patients or {}).get(name, f"P-{name}") for name in names],
+                "sequenced": [name not in set(not_sequenced) for name in names],
+                "copy_number": [name not in without for name in names],
+            }
+        ),
+        pd.DataFrame(dict(clinical or {}), index=pd.Index(names, name="sample")),
+    ).validated()
+
+
+def background(sample: str, count: int) -> list[tuple[str, str]]:
+    """`count` mutations of a sample in genes that no test is about."""
+    return [(sample, f"BACKGROUND{i}") for i in range(count)]
+
+
+def setting(**changes: Any) -> Setting:
+    """Where full results of a mutation test belong."""
+    values: dict[str, Any] = {
+        "run": "public",
+        "study": "a_study",
+        "claim": "C1",
+        "test": "share",
+        "role": "primary",
+        "rule": "bound",
+        "analysis": "mutation_frequency",
+        "specification": "",
+        "dataset": "a",
+        "tier": "matched",
+        "independent": True,
+        "data": "public",
+        "expected": "rare",
+    }
+    return Setting(**(values | changes))
