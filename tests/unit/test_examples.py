@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
+from running import snakemake
 
 from reclaim.claim_tests import NEEDS, MutationFrequency, MutualExclusivity, Role
 from reclaim.config import WORLDS, Config, Data, check_config
@@ -277,3 +279,21 @@ def test_verdict_page_describes_every_verdict_rule_and_margin() -> None:
     ]
     assert first_cells(section(text, "Rules")) >= set(rules)
     assert first_cells(section(text, "Margins")) == set(MARGIN)
+
+
+def test_readme_shows_the_verdicts_of_the_default_run(tmp_path: Path) -> None:
+    done = snakemake(tmp_path / "work", "results/as_claimed/claims.tsv")
+    assert done.returncode == 0, done.stdout
+    table = pd.read_csv(tmp_path / "work" / "results" / "as_claimed" / "claims.tsv", sep="\t")
+    shown = next(block.text for block in blocks() if block.text.startswith("claim  verdict"))
+    rows = [re.split("  +", line) for line in shown.splitlines()[1:]]
+    assert rows
+    for claim, verdict, *rule_and_numbers, statement in rows:
+        row = table.set_index("claim").loc[claim]
+        assert row["verdict"] == verdict
+        assert row["statement"].startswith(statement.removesuffix(" ..."))
+        if rule_and_numbers:
+            rule, *numbers = rule_and_numbers
+            assert rule == row["rule"]
+            digits = 3 if rule == "bound" else 2
+            assert numbers == [f"{row[name]:.{digits}f}" for name in ("effect", "ci_low", "ci_high")]

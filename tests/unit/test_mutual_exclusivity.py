@@ -1,17 +1,14 @@
-"""Do two alterations exclude each other? Fisher's test, Firth's regression and full results."""
+"""Do two alterations exclude each other? Who counts, the estimate of a pair, and full results."""
 
 import numpy as np
 import pytest
 from builders import background, cohort, setting
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import optimize, stats
 
 from reclaim.analyses.mutual_exclusivity import every_partner, genes_of, mutual_exclusivity
 from reclaim.claim_tests import MutualExclusivity
 from reclaim.evidence import FLAGS
 from reclaim.mutations import Cohort
-from reclaim.odds_ratios import firth_logistic, fisher_pair
 
 
 def pair_test(first: dict | None = None, second: dict | None = None, **keys) -> MutualExclusivity:
@@ -42,41 +39,7 @@ def pair_cohort(neither: int, only_first: int, only_second: int, both: int, dept
     return cohort(len(first), mutations)
 
 
-# Fisher's exact test
-
-
-def test_fisher_counts_and_conditional_odds_ratio():
-    # One patient in each cell: the odds ratio is 1 and the lower end solves
-    # (4 x + x^2) / (1 + 4 x + x^2) = 0.025, x = sqrt(4 + 1/39) - 2; the upper end is 1/x.
-    found = fisher_pair(np.array([0, 1, 0, 1], bool), np.array([0, 0, 1, 1], bool))
-    assert (found.neither, found.only_first, found.only_second, found.both) == (1, 1, 1, 1)
-    x = np.sqrt(4 + 1 / 39) - 2
-    assert found.odds_ratio == pytest.approx(1, rel=1e-6)
-    assert (found.ci_low, found.ci_high) == pytest.approx((x, 1 / x), rel=1e-4)
-    assert found.p_value == pytest.approx(1)
-
-
-def test_fisher_p_value_by_hand():
-    # Three of three against none of three: 2 of choose(6, 3) = 20 tables are as extreme.
-    first = np.array([1, 1, 1, 0, 0, 0], bool)
-    assert fisher_pair(first, first).p_value == pytest.approx(2 / 20)
-    assert fisher_pair(first, first).odds_ratio == np.inf
-    assert fisher_pair(first, ~first).odds_ratio == 0
-
-
-@given(st.lists(st.integers(1, 15), min_size=4, max_size=4))
-def test_fisher_does_not_mind_which_alteration_comes_first(cells):
-    first = np.repeat([False, True, False, True], cells)
-    second = np.repeat([False, False, True, True], cells)
-    one, other = fisher_pair(first, second), fisher_pair(second, first)
-    assert other.odds_ratio == pytest.approx(one.odds_ratio, rel=1e-5)
-    assert (other.only_first, other.only_second) == (one.only_second, one.only_first)
-    negated = fisher_pair(~first, second)
-    assert negated.odds_ratio == pytest.approx(1 / one.odds_ratio, rel=1e-4)
-    assert negated.p_value == pytest.approx(one.p_value, rel=1e-6)
-
-
-# Firth's logistic regression
+# The estimate of one pair
 
 
 def penalised(beta: np.ndarray, design: np.ndarray, outcome: np.ndarray) -> float:
@@ -85,54 +48,6 @@ def penalised(beta: np.ndarray, design: np.ndarray, outcome: np.ndarray) -> floa
     p = 1 / (1 + np.exp(-linear))
     information = design.T @ (design * (p * (1 - p))[:, None])
     return float((outcome * linear - np.logaddexp(0, linear)).sum() + 0.5 * np.linalg.slogdet(information)[1])
-
-
-def test_firth_of_a_share_adds_half_an_event_to_each_side():
-    # With an intercept only, Jeffreys' penalty gives the share (k + 1/2) / (n + 1): 3.5 / 11 here.
-    beta, se = firth_logistic(np.ones((10, 1)), np.array([1.0] * 3 + [0.0] * 7))
-    assert beta[0] == pytest.approx(np.log(3.5 / 7.5))
-    assert se[0] == pytest.approx(1 / np.sqrt(10 * (3.5 / 11) * (7.5 / 11)))
-
-
-def test_firth_of_a_two_by_two_table_adds_half_a_patient_to_each_cell():
-    cells = np.array([20, 9, 6, 3])  # neither, only first, only second, both
-    first = np.repeat([0.0, 1, 0, 1], cells)
-    second = np.repeat([0.0, 0, 1, 1], cells)
-    beta, _ = firth_logistic(np.column_stack([np.ones(38), first]), second)
-    assert beta[1] == pytest.approx(np.log((20.5 * 3.5) / (9.5 * 6.5)))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_firth_maximises_the_penalised_likelihood(seed):
-    generator = np.random.default_rng(seed)
-    design = np.column_stack([np.ones(40), generator.random(40) < 0.4, generator.normal(1.5, 0.4, 40)])
-    outcome = (generator.random(40) < 0.25).astype(float)
-    beta, _ = firth_logistic(design, outcome)
-    best = optimize.minimize(
-        lambda b: -penalised(b, design, outcome), np.zeros(3), method="Nelder-Mead",
-        options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 20000, "maxfev": 20000},
-    )  # fmt: skip
-    np.testing.assert_allclose(beta, best.x, atol=1e-4)
-
-
-@pytest.mark.parametrize("events_with_first", [0, 10])
-def test_firth_stays_finite_when_one_group_has_no_event_or_nothing_else(events_with_first):
-    first = np.array([1.0] * 10 + [0.0] * 30)
-    second = np.zeros(40)
-    second[:events_with_first] = 1
-    second[30:38] = 1
-    beta, se = firth_logistic(np.column_stack([np.ones(40), first]), second)
-    assert np.isfinite([*beta, *se]).all()
-    expected = np.log((events_with_first + 0.5) / (10.5 - events_with_first)) - np.log(8.5 / 22.5)
-    assert beta[1] == pytest.approx(expected)
-
-
-def test_firth_refuses_a_rank_deficient_design():
-    with pytest.raises(np.linalg.LinAlgError):
-        firth_logistic(np.ones((20, 2)), np.array([1.0] * 5 + [0.0] * 15))
-
-
-# The estimate of one pair
 
 
 def test_counts_of_a_pair():
@@ -158,9 +73,14 @@ def test_adjusted_effect_is_the_coefficient_of_the_first_alteration():
     assert found.ci_high == pytest.approx(found.effect + 1.96 * found.se)
 
 
-def test_burden_that_is_the_same_for_all_is_left_out_of_the_regression():
-    found = exclusivity(pair_cohort(20, 9, 6, 3, depth=1))
-    assert found.effect == pytest.approx(np.log((20.5 * 3.5) / (9.5 * 6.5)))
+def test_burden_that_tells_nothing_apart_is_left_out_of_the_regression_and_the_note_says_so():
+    same = pair_cohort(20, 9, 6, 3, depth=1)
+    follows = cohort(38, [("S0", "KRAS"), ("S0", "BACKGROUND0"), ("S1", "RB1"), ("S2", "RB1")])
+    assert exclusivity(same).effect == pytest.approx(np.log((20.5 * 3.5) / (9.5 * 6.5)))
+    assert exclusivity(follows).effect == pytest.approx(np.log((35.5 * 0.5) / (1.5 * 2.5)))
+    assert "Not adjusted" in exclusivity(same).note
+    assert "Not adjusted" in exclusivity(follows).note
+    assert exclusivity(pair_cohort(20, 9, 6, 3, depth=3)).note == ""
 
 
 def test_burden_explains_a_pair_that_only_goes_with_many_mutations():
@@ -302,14 +222,14 @@ def random_cohort(seed: int) -> Cohort:
     chance = np.array([3, 12, 10, 4, 4, 8, 6, 2]) / 49
     mutations = [
         (f"S{s}", str(generator.choice(genes, p=chance)), str(generator.choice(["Missense_Mutation", "Nonsense_Mutation", "Silent"])))
-        for s in range(90)
-        for _ in range(generator.integers(0, 7))
+        for s in range(160)
+        for _ in range(generator.integers(0, 12))
     ]  # fmt: skip
     calls = {
-        (f"S{generator.integers(90)}", str(generator.choice(genes)), int(generator.choice([-2, -1, 2])))
-        for _ in range(200)
+        (f"S{generator.integers(160)}", str(generator.choice(genes)), int(generator.choice([-2, -1, 2])))
+        for _ in range(700)
     }
-    return cohort(90, mutations, sorted(calls), not_sequenced=["S7"], without_copy_number=["S1", "S2", "S3"])
+    return cohort(160, mutations, sorted(calls), not_sequenced=["S7"], without_copy_number=["S1", "S2", "S3"])
 
 
 KINDS = [
@@ -320,7 +240,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("minimum", [0, 2, 4])
+@pytest.mark.parametrize("minimum", [0, 3, 5])
 @pytest.mark.parametrize("second", KINDS, ids=lambda keys: "+".join(keys.values()) or "any")
 def test_every_partner_at_once_is_every_partner_alone(second, minimum):
     a_cohort = random_cohort(minimum)

@@ -346,6 +346,14 @@ def test_without_a_valid_row_the_verdict_is_inconclusive_and_says_why():
     assert (found.n_tests, found.n_agrees, found.n_opposite, found.n_unclear) == (2, 0, 0, 0)
 
 
+def test_a_cohort_without_a_finite_effect_is_unclear_and_no_second_data_set():
+    # Such as an odds ratio of 0: the test ran, but adds nothing to the pooled estimate.
+    found = verdict_on([UP[0], evidence("b", None, None)])
+    assert (found.verdict, found.n_agrees, found.n_unclear) == ("consistent", 1, 1)
+    assert "a single cohort" in found.reason
+    assert verdict_on([evidence("a", None, None)]).verdict == "inconclusive"
+
+
 def test_without_any_row_the_verdict_is_inconclusive():
     found = verdict_on([])
     assert (found.verdict, found.reason, found.data, found.n_tests) == (

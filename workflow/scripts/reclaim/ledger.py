@@ -22,5 +22,6 @@ class Ledger(Model):
 
     status: Literal["present", "absent"]
     reason: str = ""
+    simulated: bool = Field(False, description="the bytes say that the simulator made them")
     flow: list[FlowStep] = Field(default_factory=list)
     dropped: dict[str, int] = Field(default_factory=dict)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from scipy.optimize import minimize
+from scipy.optimize import minimize, root
 from scipy.special import expit, log_expit
 
 Floats = NDArray[np.float64]
+
+SETTLED = 1e-6
+"""Largest score, in patients, at which Firth's regression counts as settled."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def firth_logistic(design: Floats, outcome: Floats) -> tuple[Floats, Floats]:
     log determinant of the information is maximised (Firth 1993, doi 10.1093/biomet/80.1.27; Heinze &
     Schemper 2002, doi 10.1002/sim.1047), by BFGS, because Newton steps may run away in sparse data;
     standard errors are Wald's, from the information. Columns may have any scale. Raises
-    numpy.linalg.LinAlgError for a rank-deficient design.
+    numpy.linalg.LinAlgError for a rank-deficient design, or when no maximum is found.
     """
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise np.linalg.LinAlgError("the columns of the design depend on each other")
@@ -75,8 +78,17 @@ def firth_logistic(design: Floats, outcome: Floats) -> tuple[Floats, Floats]:
         score = basis.T @ (outcome - p + leverage * (0.5 - p))
         return -value - 0.5 * float(log_determinant), -score
 
-    found = minimize(objective, np.zeros(design.shape[1]), jac=True, method="BFGS", options={"gtol": 1e-9})
-    weight = expit(basis @ found.x) * expit(-basis @ found.x)
+    def score_at(beta: Floats) -> Floats:
+        return objective(beta)[1]
+
+    # The maximiser comes near from anywhere; the root of the score is not limited by the rounding of
+    # the likelihood.
+    near = minimize(objective, np.zeros(design.shape[1]), jac=True, method="BFGS").x
+    found = root(score_at, near, tol=1e-10)
+    beta = found.x
+    if np.abs(score_at(beta)).max() > SETTLED:
+        raise np.linalg.LinAlgError("Firth's regression found no maximum")
+    weight = expit(basis @ beta) * expit(-basis @ beta)
     covariance = np.linalg.inv(design.T @ (design * weight[:, None]))
-    coefficients = np.linalg.solve(triangle, found.x) * np.sqrt(len(design))
+    coefficients = np.linalg.solve(triangle, beta) * np.sqrt(len(design))
     return coefficients, np.sqrt(np.diag(covariance))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
@@ -12,6 +13,11 @@ from string import Template
 from reclaim.errors import UserError
 from reclaim.model import Model
 from reclaim.store import store_path
+
+HEAD_BYTES = 16_384
+GZIP = b"\x1f\x8b"
+SIMULATED_MARK = b"SIMULATED"
+"""Simulated files carry this word near their beginning, so that they are known in any store."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class StoredFile(Model):
     sha256: str
     bytes: int
     media_type: str
+    simulated: bool = False
     last_modified: str | None = None
     retrieved_at: str | None = None
 
@@ -44,6 +51,11 @@ class Receipt(Model):
     files: list[StoredFile]
     licence: str | None = None
     citation: str | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any of the files says of itself that it was made by the simulator."""
+        return any(file.simulated for file in self.files)
 
     def path(self, name: str) -> Path:
         """Where the file that the reader calls `name` lies."""
@@ -99,7 +111,7 @@ def _locate(request: Request, store: Path | None) -> Path:
 def _identify(request: Request, path: Path) -> StoredFile:
     try:
         with path.open("rb") as handle:
-            head = handle.read(512)
+            head = handle.read(HEAD_BYTES)
             handle.seek(0)
             digest = file_digest(handle, "sha256").hexdigest()
     except OSError as error:
@@ -111,7 +123,18 @@ def _identify(request: Request, path: Path) -> StoredFile:
         sha256=digest,
         bytes=path.stat().st_size,
         media_type=_media_type(head, path),
+        simulated=SIMULATED_MARK in _unpacked(head),
     )
+
+
+def _unpacked(head: bytes) -> bytes:
+    """The beginning of a file, without gzip around it."""
+    if not head.startswith(GZIP):
+        return head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""  # its reader tells the damage
 
 
 def _media_type(head: bytes, path: Path) -> str:
@@ -127,6 +150,6 @@ def _media_type(head: bytes, path: Path) -> str:
         raise UserError(
             f"{path}:1: an HTML page ({first_line!r}), not the data; delete it and fetch it again"
         )
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(GZIP):
         return "application/gzip"
     return "application/octet-stream" if b"\0" in head else "text/plain"

@@ -90,9 +90,8 @@ def judge_pooled(
     """
     by_cohort = outcome_of(effect, ci_low, ci_high, margin)
     usable = np.isfinite(effect) & np.isfinite(se)
-    scale = "fisher_z" if effect_name == "spearman_rho" else effect_name.removesuffix("_groups")
-    forward, back = (np.arctanh, np.tanh) if scale == "fisher_z" else (np.asarray, np.asarray)
-    pooled = pool_effects(np.where(usable, forward(effect), np.nan), se, TAU_SCALE.get(scale, margin))
+    forward, back = (np.arctanh, np.tanh) if effect_name == "spearman_rho" else (np.asarray, np.asarray)
+    pooled = pool_effects(np.where(usable, forward(effect), np.nan), se, _tau_scale(effect_name, margin))
     single = np.isfinite(effect).sum(axis=0) == 1
     column = np.isfinite(effect).argmax(axis=0), np.arange(effect.shape[1])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -116,11 +115,21 @@ def judge_pooled(
     )
 
 
+def _tau_scale(effect_name: str, margin: float) -> float:
+    """Scale of the prior on tau; for effects without one of their own, the margin."""
+    name = "fisher_z" if effect_name == "spearman_rho" else effect_name.removesuffix("_groups")
+    return TAU_SCALE.get(name, margin)
+
+
 def judge_prevalence(
     effect: Floats, se: Floats, effect_name: str, margin: float, share: float, seed: int
 ) -> Judgement:
-    """Share of strata (S x F) beyond the margin against `share` (MANY or MOST)."""
-    found = prevalence(effect, se, TAU_SCALE[effect_name], margin, share, seed)
+    """Share of strata (S x F) beyond the margin against `share` (MANY or MOST). Correlations count on
+    the scale of Fisher's z, as does their `se`."""
+    tau_scale = _tau_scale(effect_name, margin)
+    if effect_name == "spearman_rho":
+        effect, margin = np.arctanh(effect), float(np.arctanh(margin))
+    found = prevalence(effect, se, tau_scale, margin, share, seed)
     none = np.atleast_1d(~np.isfinite(effect).any(axis=0))
     return Judgement(
         np.select(

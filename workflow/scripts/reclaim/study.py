@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from reclaim.claim_tests import NEEDS, ClaimTest, Gene, Identifier
+from reclaim.claim_tests import NEEDS, ClaimTest, Gene, Identifier, ResultOf
 from reclaim.dataset import Dataset, kind_of
 from reclaim.errors import UserError, did_you_mean
 from reclaim.marked_yaml import MarkedDocument, Step, read_marked_yaml
@@ -262,6 +262,15 @@ def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
                     yield (
                         [*where, "datasets"],
                         f"{count} data sets share the patients {pool!r} and must not be pooled; keep one of them",
+                    )
+    known = {test.id for _, test in study.tests()}
+    for i, claim in enumerate(study.claims):
+        for j, test in enumerate(claim.tests):
+            for value in test.with_.values():
+                if isinstance(value, ResultOf) and value.test not in known:
+                    yield (
+                        ["claims", i, "tests", j, "with"],
+                        f"no test {value.test!r}{did_you_mean(value.test, known)}; name a test of this study",
                     )
     gates = {test.id for _, test in study.tests() if test.role == "gate"}
     for i, claim in enumerate(study.claims):

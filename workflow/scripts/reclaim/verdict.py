@@ -184,7 +184,7 @@ def _decide(
     claim, judgement = item.claim, item.judgement
     assert claim.decision is not None
     outcome, remark = str(judgement.outcome[0]), str(judgement.remark[0])
-    valid = [row for row in item.primary if row.outcome != "invalid"]
+    valid = [row for row in item.primary if row.outcome != "invalid" and row.effect is not None]
     tier = max((row.tier for row in valid), key=list(TIER_OF.values()).index, default=None)
     shortfalls = _shortfalls(study, valid, tier)
     parts = list(claim.decision.parts.values()) if isinstance(claim.decision, Conjunction) else []

@@ -79,10 +79,12 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         )
     if n * a.mean() * b.mean() < FEW_EXPECTED:
         flags.append("few_events")
+    note = ""
     if test.adjust == "burden":
         design = np.column_stack([np.ones(n), a.astype(float), np.log10(others[keep] + 1)])
         if np.linalg.matrix_rank(design) < design.shape[1]:
-            design = design[:, :2]  # a burden that is the same for all, or follows the alteration
+            note = "Not adjusted: the burden is the same for all, or follows the first alteration."
+            design = design[:, :2]
         beta, se = firth_logistic(design, b.astype(float))
         effect, error = float(beta[1]), float(se[1])
         low, high = effect - 1.96 * error, effect + 1.96 * error
@@ -93,6 +95,9 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
             effect, low, high = (float(np.log(x)) for x in (pair.odds_ratio, pair.ci_low, pair.ci_high))
         error = (high - low) / (2 * 1.96)
         p_value = pair.p_value
+        note = "The p-value is two-sided."
+        if not np.isfinite(effect):
+            note += " A cell of the table is empty: no finite odds ratio, not pooled."
     return Estimate(
         method,
         label,
@@ -106,15 +111,8 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         ci_high=_finite(high),
         p_value=p_value,
         flags=tuple(flags),
-        note=_note(test, effect),
+        note=note,
     )
-
-
-def _note(test: MutualExclusivity, effect: float) -> str:
-    if test.adjust == "burden":
-        return ""
-    empty = "" if np.isfinite(effect) else " A cell of the table is empty: no finite odds ratio, not pooled."
-    return "The p-value is two-sided." + empty
 
 
 def _finite(value: float) -> float | None:

@@ -67,7 +67,7 @@ def run_tests(
                 dataset=name,
                 tier=dataset.tier.name,
                 independent=dataset.independent,
-                data=data_kind(dataset, run),
+                data=data_kind(dataset, run, ledger),
                 expected=entry["expected"],
             )
             try:
@@ -86,8 +86,10 @@ def run_tests(
     return rows, tables
 
 
-def data_kind(dataset: CbioportalDataset | FileDataset, run: str) -> DataKind:
-    """simulated, public or local: what a row rests on."""
+def data_kind(dataset: CbioportalDataset | FileDataset, run: str, ledger: Ledger) -> DataKind:
+    """simulated, public or local: what a row rests on. Simulated bytes stay so wherever they lie."""
+    if ledger.simulated:
+        return "simulated"
     if isinstance(dataset, FileDataset):
         return "local"
     return "simulated" if run in WORLDS else "public"

@@ -43,9 +43,10 @@ class SimulatedCohort:
 
 
 def simulate_cohort(
-    name: str, dataset: CbioportalDataset, truth: Truth, generator: np.random.Generator
+    name: str, dataset: CbioportalDataset, columns: Selection, truth: Truth, generator: np.random.Generator
 ) -> SimulatedCohort:
-    """Draw one cohort. Same generator state, same cohort."""
+    """Draw one cohort. `columns` is all that selections ask of its sample table. Same generator
+    state, same cohort."""
     panel = dataset.min_other_mutations < 5
     size = int(generator.integers(170, 260)) * (2 if panel else 1)
     stem = name.upper().replace("_", "")
@@ -75,7 +76,7 @@ def simulate_cohort(
                 {
                     "PATIENT_ID": patient,
                     "SAMPLE_ID": tumour,
-                    **_attributes(dataset.samples, eligible, primary),
+                    **_attributes(columns, eligible, primary),
                 }
             )
             for gene in generator.choice(genes, generator.binomial(burden[i], visible)):
@@ -90,7 +91,7 @@ def simulate_cohort(
     never_sequenced = [f"SIM-{stem}-N{number:03d}" for number in range(NEVER_SEQUENCED)]
     for patient in never_sequenced:
         sample_rows.append(
-            {"PATIENT_ID": patient, "SAMPLE_ID": f"{patient}-01", **_attributes(dataset.samples, True, True)}
+            {"PATIENT_ID": patient, "SAMPLE_ID": f"{patient}-01", **_attributes(columns, True, True)}
         )
     samples = pd.DataFrame(sample_rows)
     patient_table = pd.DataFrame({"PATIENT_ID": samples["PATIENT_ID"].unique()})
@@ -175,8 +176,17 @@ def _attributes(selection: Selection, eligible: bool, primary: bool) -> dict[str
     values = {"ONCOTREE_CODE": "OTHER", "SAMPLE_TYPE": "Primary" if primary else "Metastasis"}
     for column, wanted in selection.items():
         inside = eligible if column != "SAMPLE_TYPE" else primary
-        values[column] = _value_inside(column, wanted) if inside else OTHER_VALUE.get(column, "OTHER")
+        values[column] = _value_inside(column, wanted) if inside else _value_outside(column, wanted)
     return values
+
+
+def _value_outside(column: str, wanted: Scalar | list[Scalar] | Condition) -> str:
+    refused = wanted.not_ if isinstance(wanted, Condition) else None
+    if isinstance(refused, list):
+        return str(refused[0])
+    if isinstance(refused, Condition):
+        return _value_inside(column, refused)
+    return OTHER_VALUE.get(column, "OTHER") if refused is None else str(refused)
 
 
 def _value_inside(column: str, wanted: Scalar | list[Scalar] | Condition) -> str:

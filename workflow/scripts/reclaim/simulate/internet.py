@@ -34,7 +34,14 @@ def simulate_study(study: Study, world: World, seed: int, store: Path) -> dict[s
             generator = np.random.default_rng(
                 [seed, crc32(world.encode()), crc32(f"{study.id}/{name}".encode())]
             )
-            cohort = simulate_cohort(name, dataset, truth, generator)
+            asked = {
+                column: wanted
+                for _, test in study.tests()
+                if name in test.datasets
+                for column, wanted in test.samples.items()
+            }
+            columns = {**dataset.expect, **asked, **dataset.samples}
+            cohort = simulate_cohort(name, dataset, columns, truth, generator)
             manifest["datasets"][name] = {
                 "urls": write_study(cohort, dataset, world, store),
                 "shares": {gene: shares.altered for gene, shares in truth.genes.items()},

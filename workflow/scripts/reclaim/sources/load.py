@@ -29,6 +29,8 @@ def load_mutations(dataset: CbioportalDataset | FileDataset, receipt: Receipt) -
             raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
         cohort, flow = one_tumour_per_patient(cohort, dataset.samples)
     except AbsentData as reason:
-        return Cohort.empty(), Ledger(status="absent", reason=str(reason))
+        return Cohort.empty(), Ledger(status="absent", reason=str(reason), simulated=receipt.simulated)
     counts = {name: count for name, count in sorted(dropped.items()) if count}
-    return cohort.validated(), Ledger(status="present", flow=flow, dropped=counts)
+    return cohort.validated(), Ledger(
+        status="present", simulated=receipt.simulated, flow=flow, dropped=counts
+    )
