@@ -77,6 +77,7 @@ FLAGS = {
     "no_denominator": "No patient has the alteration that defines the denominator.",
     "single_class": "One of the two alterations is present in all patients or in none.",
     "few_events": "Fewer than five patients are expected to carry both alterations.",
+    "not_estimable": "The model could not be fitted to these data.",
     "gate_failed": "A gate of the claim failed on this data set.",
 }
 """Codes of the guards, in words."""

@@ -79,14 +79,15 @@ def firth_logistic(design: Floats, outcome: Floats) -> tuple[Floats, Floats]:
         return -value - 0.5 * float(log_determinant), -score
 
     def score_at(beta: Floats) -> Floats:
-        return objective(beta)[1]
+        value, slope = objective(beta)
+        return slope if np.isfinite(value) else np.full_like(beta, np.nan)
 
     # The maximiser comes near from anywhere; the root of the score is not limited by the rounding of
     # the likelihood.
     near = minimize(objective, np.zeros(design.shape[1]), jac=True, method="BFGS").x
     found = root(score_at, near, tol=1e-10)
     beta = found.x
-    if np.abs(score_at(beta)).max() > SETTLED:
+    if not np.abs(score_at(beta)).max() <= SETTLED:  # also where it is not a number
         raise np.linalg.LinAlgError("Firth's regression found no maximum")
     weight = expit(basis @ beta) * expit(-basis @ beta)
     covariance = np.linalg.inv(design.T @ (design * weight[:, None]))

@@ -85,7 +85,21 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         if np.linalg.matrix_rank(design) < design.shape[1]:
             note = "Not adjusted: the burden is the same for all, or follows the first alteration."
             design = design[:, :2]
-        beta, se = firth_logistic(design, b.astype(float))
+        try:
+            beta, se = firth_logistic(design, b.astype(float))
+        except np.linalg.LinAlgError as failure:
+            flags.append("not_estimable")
+            return Estimate(
+                method,
+                label,
+                EFFECT,
+                n=n,
+                n_events=pair.both,
+                groups=groups,
+                flags=tuple(flags),
+                valid=False,
+                note=f"{failure}.",
+            )
         effect, error = float(beta[1]), float(se[1])
         low, high = effect - 1.96 * error, effect + 1.96 * error
         z = effect / error
