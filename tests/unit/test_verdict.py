@@ -617,6 +617,12 @@ def test_prevalence_over_strata_of_two_data_sets():
     assert verdict_on(rows, most).verdict == "inconclusive"
 
 
+def test_a_stratum_alone_is_judged_by_the_margin():
+    many = study(claim(decision={"rule": "prevalence", "share": "many"}))
+    rows = [evidence("a", 0.7, 0.3, stratum="one"), evidence("a", 0.4, 0.1, stratum="other")]
+    assert [row.outcome for row in assessed(many, rows).evidence] == ["agrees", "unclear"]
+
+
 def test_a_share_of_strata_has_no_sign():
     many = study(
         claim(expression_test(expected="negative"), decision={"rule": "prevalence", "share": "many"})
