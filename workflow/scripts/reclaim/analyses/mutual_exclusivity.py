@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -64,19 +66,11 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
     flags = list(dict.fromkeys(flags))
     if groups["below_call_depth"]:
         flags.append("call_depth")
+    found = partial(Estimate, method, label, EFFECT, n=n, n_events=pair.both, groups=groups)
     if n == 0 or a.all() or b.all() or not a.any() or not b.any():
         flags.append("no_patients" if n == 0 else "single_class")
-        return Estimate(
-            method,
-            label,
-            EFFECT,
-            n=n,
-            n_events=pair.both,
-            groups=groups,
-            flags=tuple(flags),
-            valid=False,
-            note=f"{first.label}: {int(a.sum())} of {n} patients; {second.label}: {int(b.sum())} of {n}.",
-        )
+        note = f"{first.label}: {int(a.sum())} of {n} patients; {second.label}: {int(b.sum())} of {n}."
+        return found(flags=tuple(flags), valid=False, note=note)
     if n * a.mean() * b.mean() < FEW_EXPECTED:
         flags.append("few_events")
     note = ""
@@ -88,18 +82,7 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         try:
             beta, se = firth_logistic(design, b.astype(float))
         except np.linalg.LinAlgError as failure:
-            flags.append("not_estimable")
-            return Estimate(
-                method,
-                label,
-                EFFECT,
-                n=n,
-                n_events=pair.both,
-                groups=groups,
-                flags=tuple(flags),
-                valid=False,
-                note=f"{failure}.",
-            )
+            return found(flags=(*flags, "not_estimable"), valid=False, note=f"{failure}.")
         effect, error = float(beta[1]), float(se[1])
         low, high = effect - 1.96 * error, effect + 1.96 * error
         z = effect / error
@@ -112,13 +95,7 @@ def mutual_exclusivity(test: MutualExclusivity, cohort: Cohort, min_other_mutati
         note = "The p-value is two-sided."
         if not np.isfinite(effect):
             note += " A cell of the table is empty: no finite odds ratio, not pooled."
-    return Estimate(
-        method,
-        label,
-        EFFECT,
-        n=n,
-        n_events=pair.both,
-        groups=groups,
+    return found(
         effect=_finite(effect),
         se=_finite(error),
         ci_low=_finite(low),
