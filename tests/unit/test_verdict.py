@@ -1,5 +1,7 @@
 """From evidence to a verdict: every word, and every road to it."""
 
+import gc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +26,15 @@ from reclaim.verdict import (
     calibration_cap,
     claims_table,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_garbage_collection():
+    """statsmodels collects all garbage at every Holm correction: keep what is there out of its way."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
 
 CALIBRATED = Calibration(null_rate=0.02, null_rate_high=0.05, background_rate=0.01)
 
