@@ -59,14 +59,14 @@ def test_nothing_is_supported_where_nothing_is(worlds: Path, world: str) -> None
 
 
 def test_a_naive_reading_of_the_confounded_world_would_be_wrong(worlds: Path) -> None:
-    """Without the call-depth gate the missed mutations make a share of 5 % look rarer."""
+    """Where many tumours hide their mutations, the ungated share falls below the bound of 75 %,
+    although the truth is 85 %."""
     table = pd.read_csv(worlds / "results" / "confounded" / "evidence.tsv", sep="\t")
 
     def pooled_share(test: str) -> float:
         rows = table[(table["test"] == test) & (table["dataset"] != "pdac_msk")]
         return float(rows["n_events"].sum() / rows["n"].sum())
 
-    assert pooled_share("rb1_truncating_share") > 1.2 * pooled_share("rb1_inactivated_share_ungated") / 2
     assert pooled_share("kras_share_ungated") < 0.75 < pooled_share("kras_share")
 
 

@@ -14,7 +14,7 @@ from reclaim.config import World
 from reclaim.study import Bound, Claim, Conjunction, Study
 
 SHARE: dict[str, dict[World, float]] = {
-    "rare": {"as_claimed": 0.012, "no_effect": 0.05, "confounded": 0.05, "reversed": 0.40},
+    "rare": {"as_claimed": 0.012, "no_effect": 0.05, "confounded": 0.05, "reversed": 0.30},
     "nearly_all": {"as_claimed": 0.95, "no_effect": 0.85, "confounded": 0.85, "reversed": 0.50},
 }
 ODDS_RATIO: dict[World, float] = {"as_claimed": 0.05, "no_effect": 1.0, "confounded": 1.0, "reversed": 8.0}
