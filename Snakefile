@@ -1,7 +1,7 @@
 """reclaim: retest published cancer claims on public omics data.
 
 `snakemake --cores all` makes the report of the configured run, `snakemake worlds` those of all four
-simulated worlds. Rules follow the data: simulate, retrieve, load, analyse, assess, report.
+simulated worlds, `snakemake verify` compares a store of public data with its lock. Rules follow the data: simulate, retrieve, load, analyse, assess, report.
 """
 
 import sys
@@ -44,10 +44,13 @@ wildcard_constraints:
     dataset="[a-z0-9_]+",
 
 
+# Seconds of work, or the network, which compute nodes of a cluster often lack.
 localrules:
     all,
     worlds,
+    announce,
     retrieve,
+    verify,
 
 
 rule all:

@@ -11,7 +11,7 @@ from reclaim.evidence import EvidenceRow
 from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
-from reclaim.retrieve import Receipt, StoredFile
+from reclaim.retrieve.receipt import Receipt, StoredFile
 from reclaim.study import Study
 from reclaim.verdict import assess
 
@@ -108,7 +108,7 @@ def small_results(
     file = StoredFile(
         name="archive",
         url="https://example.org/archive.tar.gz",
-        path="store/example.org/archive.tar.gz",
+        path="example.org/archive.tar.gz",
         sha256="ab" * 32,
         bytes=1_234_567,
         media_type="application/gzip",

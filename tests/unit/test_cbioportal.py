@@ -17,11 +17,11 @@ from reclaim.claim_tests import MutationFeature
 from reclaim.dataset import CbioportalDataset
 from reclaim.errors import AbsentData, UserError
 from reclaim.mutations import Cohort, altered
-from reclaim.retrieve import make_receipt
+from reclaim.retrieve.retrieval import Access, make_receipt
+from reclaim.retrieve.store import store_path
 from reclaim.sources.cbioportal import read_study_files
 from reclaim.sources.load import load_mutations
 from reclaim.sources.requests import requests_for
-from reclaim.store import store_path
 
 FILES = {
     "meta_study.txt": "cancer_study_identifier: small\n",
@@ -85,8 +85,8 @@ def archive(store: Path, files: dict[str, str]) -> Path:
 
 def read(store: Path, spec: CbioportalDataset) -> tuple[Cohort, Counter[str]]:
     ledger: Counter[str] = Counter()
-    receipt = make_receipt("small", requests_for(spec, Path()), store)
-    return read_study_files(spec, receipt, ledger), ledger
+    receipt = make_receipt("small", requests_for(spec, Path()), Access(store))
+    return read_study_files(spec, receipt.open(store), ledger), ledger
 
 
 @pytest.fixture
@@ -158,7 +158,9 @@ def test_single_files_read_like_the_archive(tmp_path: Path, cohort: tuple[Cohort
 def test_loading_keeps_one_tumour_of_each_patient_of_the_cohort(tmp_path: Path) -> None:
     archive(tmp_path, FILES)
     spec = dataset(samples={"ONCOTREE_CODE": "PAAD"})
-    found, ledger = load_mutations(spec, make_receipt("small", requests_for(spec, Path()), tmp_path))
+    found, ledger = load_mutations(
+        spec, make_receipt("small", requests_for(spec, Path()), Access(tmp_path)), tmp_path
+    )
     assert list(found.samples["sample"]) == ["A-01", "B-01"]
     assert [(step.step, step.samples, step.patients) for step in ledger.flow] == [
         ("listed", 5, 4),
@@ -182,7 +184,9 @@ def test_data_that_do_not_match_their_description_are_absent(
 ) -> None:
     archive(tmp_path, FILES)
     spec = dataset(**keys)
-    found, ledger = load_mutations(spec, make_receipt("small", requests_for(spec, Path()), tmp_path))
+    found, ledger = load_mutations(
+        spec, make_receipt("small", requests_for(spec, Path()), Access(tmp_path)), tmp_path
+    )
     assert found.samples.empty
     assert ledger.status == "absent"
     assert reason in ledger.reason
@@ -216,7 +220,7 @@ def test_a_truncated_archive_is_an_error_that_names_it(tmp_path: Path, share: fl
 
 def test_all_missing_files_are_listed_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        make_receipt("small", requests_for(dataset(layout="files"), Path()), tmp_path)
+        make_receipt("small", requests_for(dataset(layout="files"), Path()), Access(tmp_path))
     assert len(caught.value.messages) == 6
     assert all(
         "copy it there from https://media.githubusercontent.com/" in line for line in caught.value.messages
@@ -227,7 +231,7 @@ def test_a_receipt_identifies_the_bytes(tmp_path: Path) -> None:
     path = tmp_path / store_path("https://datahub.assets.cbioportal.org/small.tar.gz")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\x1f\x8babc")
-    file = make_receipt("small", requests_for(dataset(), Path()), tmp_path).files[0]
+    file = make_receipt("small", requests_for(dataset(), Path()), Access(tmp_path)).files[0]
     assert (file.bytes, file.media_type) == (5, "application/gzip")
     # printf '\x1f\x8babc' | sha256sum
     assert file.sha256 == "49d07e32b9cecb2ae7f8c77f8d75b400d00a9d671f74e13455c0a8cbb9d627a6"

@@ -26,6 +26,7 @@ HOSTS = {
     "keepachangelog.com",
     "semver.org",
     "host",
+    "data.example.org",
 }
 """Hosts that the documentation may name: none of them serves packages."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from reclaim.claim_tests import MutationFeature
 from reclaim.mutations import altered, non_silent
-from reclaim.retrieve import make_receipt
+from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.simulate.internet import simulate_study
 from reclaim.simulate.truth import conditional_shares, plant
 from reclaim.sources.load import load_mutations
@@ -64,8 +64,8 @@ def test_same_seed_same_bytes_other_seed_other_bytes(study: Study, tmp_path: Pat
 def test_a_simulated_cohort_reads_back_with_the_traps_of_a_real_one(study: Study, tmp_path: Path) -> None:
     simulate_study(study, "confounded", 1, tmp_path)
     dataset = study.datasets["pdac_tcga"]
-    receipt = make_receipt("pdac_tcga", requests_for(dataset, Path()), tmp_path)
-    cohort, ledger = load_mutations(dataset, receipt)
+    receipt = make_receipt("pdac_tcga", requests_for(dataset, Path()), Access(tmp_path))
+    cohort, ledger = load_mutations(dataset, receipt, tmp_path)
     listed, sequenced, eligible, patients = (step.samples for step in ledger.flow)
     assert listed > sequenced > eligible >= patients == len(cohort.samples)
     share = altered(cohort, MutationFeature(gene="KRAS")).mean()

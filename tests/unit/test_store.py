@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reclaim.errors import UserError
-from reclaim.store import store_path
+from reclaim.retrieve.store import store_path
 
 
 @pytest.mark.parametrize(

@@ -255,10 +255,24 @@ def test_calibration_says_nothing_about_an_opposite_effect():
 
 
 def test_a_claim_edited_after_data_were_seen_is_at_best_consistent():
-    found = verdict_on(UP, post_hoc=frozenset({"C1"}))
+    found = verdict_on(UP, post_hoc={"C1": "edited after the data had come"})
     assert (found.verdict, found.post_hoc) == ("consistent", True)
-    assert "edited after data had been seen" in found.reason
-    assert verdict_on(UP, post_hoc=frozenset({"C2"})).verdict == "supported"
+    assert found.reason.endswith("post hoc: the claim was edited after the data had come")
+    assert verdict_on(UP, post_hoc={"C2": "edited", "C1": ""}).verdict == "supported"
+
+
+def test_a_claim_edited_after_data_were_seen_is_at_worst_not_supported():
+    """The cap holds in both directions: an edit could also have made the opposite come out."""
+    assert verdict_on(DOWN).verdict == "contradicted"
+    found = verdict_on(DOWN, post_hoc={"C1": "edited after the data had come"})
+    assert (found.verdict, found.post_hoc) == ("not_supported", True)
+
+
+def test_a_claim_that_was_withdrawn_from_testing_after_data_were_seen_says_so():
+    withdrawn = claim(not_testable="an outlook") | {"tests": [], "decision": None}
+    (row,) = assess(study(withdrawn), [], "public", 1, post_hoc={"C1": "edited later"}).claims
+    assert row.post_hoc
+    assert row.reason == "an outlook; post hoc: the claim was edited later"
 
 
 # contradicted, and each thing it needs

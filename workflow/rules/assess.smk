@@ -1,10 +1,11 @@
-"""Needs the evidence of all studies; makes the tables of outcomes and verdicts."""
+"""Needs the evidence of all studies, and when their claims were registered; makes the tables of outcomes and verdicts."""
 
 
 rule assess:
     """Judge every test and every claim of a run."""
     input:
         evidence=[f"results/{{run}}/{job.study}/evidence/{job.analysis}.tsv" for job in PLAN.analyses()],
+        registration=lambda wildcards: PLAN.registration(wildcards.run),
         code=CODE["assess"],
     output:
         evidence="results/{run}/evidence.tsv",

@@ -22,6 +22,7 @@ rule load_mutations:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         dataset=lambda wildcards: PLAN.dataset_slice(wildcards.study, wildcards.dataset),
+        store=lambda wildcards: PLAN.store(wildcards.run, wildcards.study),
     message:
         "Loading {wildcards.dataset} of {wildcards.study} ({wildcards.run})"
     script:

@@ -13,6 +13,7 @@ rule report_page:
         evidence="results/{run}/evidence.tsv",
         receipts=[f"results/{{run}}/{study}/receipts/{name}.json" for study, name in REPORT_DATASETS],
         ledgers=[f"results/{{run}}/{study}/data/{name}.ledger.json" for study, name in REPORT_DATASETS],
+        registration=lambda wildcards: PLAN.registration(wildcards.run),
         templates=sorted(
             path
             for path in (HERE / "workflow/scripts/reclaim/report").iterdir()

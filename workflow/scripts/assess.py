@@ -4,16 +4,19 @@ from pathlib import Path
 
 from reclaim.evidence import read_evidence, rows_to_table, write_tsv
 from reclaim.job import job, write_json, write_whole
+from reclaim.retrieve.registration import read_registrations
 from reclaim.study import Study
 from reclaim.verdict import assess, claims_table
 
 with job(snakemake.log[0]):
     rows = [row for path in snakemake.input.evidence for row in read_evidence(Path(path))]
+    registered = read_registrations(snakemake.input.registration)
     evidence, claims = [], []
     for described in snakemake.params.studies:
         study = Study.model_validate(described)
         own = [row for row in rows if row.study == study.id]
-        found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed)
+        post_hoc = {claim: one.post_hoc for claim, one in registered.get(study.id, {}).items()}
+        found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed, post_hoc=post_hoc)
         evidence += found.evidence
         claims += found.claims
     write_whole(snakemake.output.evidence, lambda path: write_tsv(rows_to_table(evidence), path))

@@ -11,7 +11,8 @@ from reclaim.job import job, write_whole
 from reclaim.ledger import Ledger
 from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
-from reclaim.retrieve import Receipt
+from reclaim.retrieve.receipt import Receipt
+from reclaim.retrieve.registration import read_registrations
 from reclaim.study import Study
 from reclaim.verdict import ClaimRow
 
@@ -19,6 +20,7 @@ with job(snakemake.log[0]):
     run, seed = snakemake.wildcards.run, snakemake.params.seed
     claims = [ClaimRow.model_validate(row) for row in json.loads(Path(snakemake.input.claims).read_bytes())]
     evidence = read_evidence(Path(snakemake.input.evidence))
+    registered = read_registrations(snakemake.input.registration)
     receipts, ledgers = iter(snakemake.input.receipts), iter(snakemake.input.ledgers)
     views = []
     for described in snakemake.params.studies:
@@ -29,6 +31,7 @@ with job(snakemake.log[0]):
             [row for row in evidence if row.study == study.id],
             {name: Receipt.model_validate_json(Path(next(receipts)).read_bytes()) for name in study.datasets},
             {name: Ledger.model_validate_json(Path(next(ledgers)).read_bytes()) for name in study.datasets},
+            registered.get(study.id, {}),
         )
         views.append(study_view(results, run, seed))
     versions = {"reclaim": reclaim.__version__, "Python": platform.python_version()}

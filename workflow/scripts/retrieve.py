@@ -1,21 +1,31 @@
-"""Find the bytes of one data set and write its receipt."""
+"""Bring the bytes of one data set into the store where that is allowed, and write its receipt."""
 
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from reclaim.config import check_config
 from reclaim.dataset import Dataset
 from reclaim.job import job, write_json
-from reclaim.retrieve import make_receipt
+from reclaim.retrieve.announcement import Announcement
+from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.sources.requests import requests_for
 
 with job(snakemake.log[0]):
     described = snakemake.params.dataset
     dataset = TypeAdapter(Dataset).validate_python(described["dataset"])
+    downloads = snakemake.input.get("downloads")
+    # Read here and not from params: a new mirror or a higher limit is no reason to run anything again.
+    access = Access.of(
+        snakemake.wildcards.run,
+        Path(snakemake.params.store),
+        check_config(snakemake.config).data,
+        Announcement.model_validate_json(Path(downloads).read_bytes()) if downloads else Announcement(),
+    )
     receipt = make_receipt(
         described["name"],
         requests_for(dataset, Path(described["beside"])),
-        Path(snakemake.params.store),
+        access,
         dataset.licence,
         dataset.citation,
     )

@@ -12,21 +12,35 @@ from reclaim.model import Model, explain
 
 World = Literal["as_claimed", "no_effect", "reversed", "confounded"]
 WORLDS: tuple[World, ...] = ("as_claimed", "no_effect", "reversed", "confounded")
+WebAddress = Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
 RunName = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 
 
 class Data(Model):
     """Where data come from."""
 
-    source: Literal["simulated", "mirror"] = Field(
+    source: Literal["simulated", "public", "mirror"] = Field(
         "simulated",
-        description="simulated: small data made on the spot, no network. "
-        "mirror: public data in the folder `store`, laid out by URL.",
+        description="simulated: small data made on the spot, no network. public: the real services, into the "
+        "folder `store`. mirror: the folder `store` as it is, no network.",
     )
     world: World = Field(
         "as_claimed", description="Of simulated data: every claim true, no effect, reversed, or confounded."
     )
     store: str = Field("store", description="Folder of public data: <store>/<host>/<path>.")
+    mirrors: list[WebAddress] = Field(
+        default_factory=list,
+        description="Addresses of stores that are served over HTTP, asked in this order before the services.",
+    )
+    max_gb: float = Field(
+        10, gt=0, description="A run that would download more (10^9 bytes) stops before it begins."
+    )
+    accept_changes: list[WebAddress] = Field(
+        default_factory=list,
+        description="Addresses, or beginnings of addresses that end in /, whose bytes may differ from the lock.",
+    )
+    retries: int = Field(5, ge=0, le=20, description="Further attempts at one address before it is given up.")
+    timeout: float = Field(60, gt=0, description="Seconds without an answer, or with next to none.")
 
 
 class Config(Model):

@@ -14,13 +14,18 @@ from typing import Any
 from reclaim.errors import UserError
 
 logger = logging.getLogger("reclaim")
+progress_logger = logging.getLogger("reclaim.progress")
+"""For lines that a bar on a terminal replaces: there they go to the log file only."""
 
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
     """Log to `log` and to standard error. A user's mistake ends the job with one line and exit code 1;
     anything else leaves its traceback in the log."""
-    handlers: list[logging.Handler] = [logging.FileHandler(log, mode="w"), logging.StreamHandler(sys.stderr)]
+    on_screen = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        on_screen.addFilter(lambda record: record.name != progress_logger.name)
+    handlers: list[logging.Handler] = [logging.FileHandler(log, mode="w"), on_screen]
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=handlers, force=True)
     try:
         yield

@@ -56,8 +56,16 @@ class Plan:
         return {
             "name": name,
             "dataset": _plain(self.studies[study].datasets[name]),
-            "beside": str(self.files[study].parent),
+            "beside": self.beside(study),
         }
+
+    def beside(self, study: str) -> str:
+        """The folder of a study file, from which its local paths are seen."""
+        return str(self.files[study].parent)
+
+    def registration(self, run: str) -> list[str]:
+        """What a run on public data knows of the lock; simulated data have none."""
+        return [] if self.is_simulated(run) else [f"results/{run}/registration.json"]
 
     def study_slice(self, study: str) -> dict[str, Any]:
         """The whole study, for assessment, simulation and report."""

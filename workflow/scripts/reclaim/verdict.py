@@ -81,7 +81,7 @@ class ClaimRow(Model):
     n_unclear: int = Field(description="unclear or negligible")
     null_rate: float | None
     background_rate: float | None
-    post_hoc: bool = Field(description="the claim block was edited after public data were first retrieved")
+    post_hoc: bool = Field(description="the claim was edited or added after public data were first retrieved")
     reason: str
 
 
@@ -99,13 +99,13 @@ def assess(
     run: str,
     seed: int,
     calibration: Mapping[str, Calibration] | None = None,
-    post_hoc: frozenset[str] = frozenset(),
+    post_hoc: Mapping[str, str] | None = None,
     comparators: Mapping[str, Comparators] | None = None,
 ) -> Assessment:
     """Verdicts of all claims of one study.
 
     `rows` is the study's evidence, one row per test, data set and stratum; `calibration` is keyed by
-    claim; `post_hoc` names claims that were edited after the first retrieval of public data;
+    claim; `post_hoc` says of claims that were not fixed before public data were retrieved what happened;
     `comparators` holds, by test, what a claim of specificity is ranked against.
     """
     judged: dict[str, JudgedClaim] = {}
@@ -129,11 +129,11 @@ def assess(
                     holm.get(claim.id),
                     holm_opposite.get(claim.id),
                     (calibration or {}).get(claim.id, Calibration()),
-                    claim.id in post_hoc,
+                    (post_hoc or {}).get(claim.id, ""),
                 )
             )
         else:
-            claims.append(_untested(study, claim, run))
+            claims.append(_untested(study, claim, run, (post_hoc or {}).get(claim.id, "")))
     return Assessment([row for item in judged.values() for row in item.evidence], claims)
 
 
@@ -179,7 +179,7 @@ def _decide(
     holm: float | None,
     holm_opposite: float | None,
     calibration: Calibration,
-    post_hoc: bool,
+    post_hoc: str,
 ) -> ClaimRow:
     claim, judgement = item.claim, item.judgement
     assert claim.decision is not None
@@ -187,6 +187,8 @@ def _decide(
     valid = [row for row in item.primary if row.outcome != "invalid" and row.effect is not None]
     tier = max((row.tier for row in valid), key=list(TIER_OF.values()).index, default=None)
     shortfalls = _shortfalls(study, valid, tier)
+    if post_hoc:
+        shortfalls.append(f"post hoc: the claim was {post_hoc}")
     parts = list(claim.decision.parts.values()) if isinstance(claim.decision, Conjunction) else []
     rules: list[str] = [part.rule for part in parts] or [claim.decision.rule]
     cap, cap_reason = calibration_cap(
@@ -200,8 +202,6 @@ def _decide(
             shortfalls.append(f"Holm-adjusted p is {holm:.2g}")
         if claim.decision.rule == "lookup":
             shortfalls.append("a database entry is no measurement")
-        if post_hoc:
-            shortfalls.append("the claim was edited after data had been seen")
         if remark:
             shortfalls.append(remark)
         if cap != "supported":
@@ -250,7 +250,7 @@ def _decide(
         n_unclear=counts["unclear"] + counts["negligible"],
         null_rate=calibration.null_rate,
         background_rate=calibration.background_rate,
-        post_hoc=post_hoc,
+        post_hoc=bool(post_hoc),
         reason=("SIMULATED data: " if data == "simulated" else "") + reason,
     )
 
@@ -323,7 +323,8 @@ def claims_table(claims: Sequence[ClaimRow]) -> pd.DataFrame:
     return pd.DataFrame([claim.model_dump() for claim in claims], columns=list(ClaimRow.model_fields))
 
 
-def _untested(study: Study, claim: Claim, run: str) -> ClaimRow:
+def _untested(study: Study, claim: Claim, run: str, post_hoc: str) -> ClaimRow:
+    why = (claim.no_public_data or claim.not_testable or "").rstrip(".")
     return ClaimRow(
         run=run,
         data=None,
@@ -343,6 +344,6 @@ def _untested(study: Study, claim: Claim, run: str) -> ClaimRow:
         n_unclear=0,
         null_rate=None,
         background_rate=None,
-        post_hoc=False,
-        reason=claim.no_public_data or claim.not_testable or "",
+        post_hoc=bool(post_hoc),
+        reason=f"{why}; post hoc: the claim was {post_hoc}" if post_hoc else why,
     )

@@ -25,6 +25,7 @@ from reclaim.report.words import (
     quoted,
     sentence,
 )
+from reclaim.retrieve.registration import Registration
 from reclaim.study import Claim, Conjunction, Study
 from reclaim.verdict import MEANING, ClaimRow
 
@@ -77,7 +78,12 @@ class ClaimView:
 
 
 def claim_view(
-    study: Study, claim: Claim, row: ClaimRow, evidence: Sequence[EvidenceRow], seed: int
+    study: Study,
+    claim: Claim,
+    row: ClaimRow,
+    evidence: Sequence[EvidenceRow],
+    seed: int,
+    registration: Registration | None = None,
 ) -> ClaimView:
     """Everything the page says of one claim; `evidence` holds the rows of its whole study."""
     simulated = row.data == "simulated"
@@ -107,7 +113,7 @@ def claim_view(
         estimate=decisive.scale.estimate(row.effect, row.ci_low, row.ci_high),
         counts=counts_in_words(decisive),
         facts=_facts(claim, row, reading),
-        operation=claim_as_test(study, claim, row, reading),
+        operation=claim_as_test(study, claim, row, reading, registration),
         figures=[
             forest_view(claim, part, f"{study.id}-{part.test.id}", simulated)
             for part in reading.primary

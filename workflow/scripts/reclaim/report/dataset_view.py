@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reclaim.dataset import CbioportalDataset, FileDataset
 from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.words import byte_size, count, listing, plural, sentence
-from reclaim.retrieve import Receipt
+from reclaim.retrieve.receipt import Receipt
 from reclaim.selection import describe
 from reclaim.study import Study
 
@@ -45,9 +45,7 @@ def dataset_view(study: Study, name: str, receipt: Receipt, ledger: Ledger, simu
     dataset = study.datasets[name]
     local = isinstance(dataset, FileDataset)
     absent = ""
-    if receipt.status != "present":
-        absent = f"Not retrieved (status {receipt.status})."
-    elif ledger.status != "present":
+    if ledger.status != "present":
         absent = sentence(ledger.reason or ledger.status)
     return DatasetView(
         id=name,

@@ -8,11 +8,14 @@ from reclaim.report.decision import rule_in_words
 from reclaim.report.operation import call_depth_gate, cohorts, measure, subject
 from reclaim.report.reading import ClaimReading
 from reclaim.report.words import NO_BREAK, ended, listing, percent, sentence
+from reclaim.retrieve.registration import Registration
 from reclaim.study import Claim, Conjunction, Study
 from reclaim.verdict import CALIBRATED_RULES, ClaimRow
 
 
-def claim_as_test(study: Study, claim: Claim, row: ClaimRow, reading: ClaimReading) -> list[tuple[str, str]]:
+def claim_as_test(
+    study: Study, claim: Claim, row: ClaimRow, reading: ClaimReading, registration: Registration | None
+) -> list[tuple[str, str]]:
     """The claim as a test: what is measured, in whom, gated by what, decided how, fixed when."""
     lines = [("Gap between claim and test", sentence(claim.gap or "not stated"))]
     for part in reading.primary:
@@ -32,18 +35,23 @@ def claim_as_test(study: Study, claim: Claim, row: ClaimRow, reading: ClaimReadi
     for part in reading.primary:
         label = f"Rule for {part.test.id}" if len(reading.primary) > 1 else "Rule"
         lines.append((label, rule_in_words(decision_for(claim, part.test.id), part.named)))
-    lines.append(("Fixed before the data were read", _registration(claim, row)))
+    lines.append(("Fixed before the data were read", _registration(claim, registration)))
     lines.append(("Calibration", _calibration(row)))
     return lines
 
 
-def _registration(claim: Claim, row: ClaimRow) -> str:
+def _registration(claim: Claim, registration: Registration | None) -> str:
+    """When the claim was fixed. `registration` is None on simulated data, which have no lock."""
     parts = []
-    if row.post_hoc:
-        parts.append("No: the claim was edited after public data had been retrieved (post hoc).")
+    if registration and registration.post_hoc:
+        parts.append(f"No (post hoc): the claim was {ended(registration.post_hoc)}")
+    elif registration and registration.registered_at:
+        parts.append(f"Registered in the lock of the store at {registration.registered_at}.")
+    elif registration:
+        parts.append("Not registered: the lock of the store does not know the claim.")
     if claim.values_known:
         parts.append(f"Not entirely. {sentence(claim.values_known)}")
-    if not parts:
+    else:
         parts.append("The study file names no value that was known when the rule was written.")
     return " ".join(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -18,20 +18,22 @@ from reclaim.report.decision import zones_of_claim
 from reclaim.report.figures import OverviewRow, overview
 from reclaim.report.forest_axes import Span
 from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, plural, scale_of
-from reclaim.retrieve import Receipt
+from reclaim.retrieve.receipt import Receipt
+from reclaim.retrieve.registration import Registration
 from reclaim.study import Rejected, Source, Study
 from reclaim.verdict import VERDICTS, ClaimRow
 
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What the report reads of one study; receipts and ledgers by data set."""
+    """What the report reads of one study; receipts and ledgers by data set, registrations by claim."""
 
     study: Study
     claims: Sequence[ClaimRow]
     evidence: Sequence[EvidenceRow]
     receipts: Mapping[str, Receipt]
     ledgers: Mapping[str, Ledger]
+    registrations: Mapping[str, Registration] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,10 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
     """Everything the page says of one study."""
     study = results.study
     rows = {row.claim: row for row in results.claims}
-    claims = [claim_view(study, claim, rows[claim.id], results.evidence, seed) for claim in study.claims]
+    claims = [
+        claim_view(study, claim, rows[claim.id], results.evidence, seed, results.registrations.get(claim.id))
+        for claim in study.claims
+    ]
     tally: Counter[str] = Counter(row.verdict for row in results.claims)
     central = [claim for claim in claims if claim.central]
     simulated = run in WORLDS or any(row.data == "simulated" for row in results.evidence)

@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from reclaim.dataset import CbioportalDataset
+from reclaim.retrieve.store import store_path
 from reclaim.simulate.cohort import SimulatedCohort
 from reclaim.sources.requests import DATAHUB_ARCHIVE, DATAHUB_FILE
-from reclaim.store import store_path
 
 
 def write_study(cohort: SimulatedCohort, dataset: CbioportalDataset, world: str, store: Path) -> list[str]:

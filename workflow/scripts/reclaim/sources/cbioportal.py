@@ -19,7 +19,6 @@ import pandas as pd
 from reclaim.dataset import CbioportalDataset, MafColumns
 from reclaim.errors import AbsentData, UserError
 from reclaim.mutations import Cohort
-from reclaim.retrieve import Receipt
 from reclaim.sources.maf import read_maf
 from reclaim.sources.text_table import open_bytes, read_slices, read_table
 
@@ -77,18 +76,18 @@ class SingleFiles:
         return str(self._paths[name])
 
 
-def read_study_files(dataset: CbioportalDataset, receipt: Receipt, ledger: Counter[str]) -> Cohort:
+def read_study_files(dataset: CbioportalDataset, paths: Mapping[str, Path], ledger: Counter[str]) -> Cohort:
     """The cohort of one study, before any selection of samples.
 
     Raises AbsentData when the study does not hold mutations or the case list of sequenced samples.
     """
     files: StudyFiles
     if dataset.layout == "archive":
-        files = Archive(receipt.path("archive"))
+        files = Archive(paths["archive"])
         mutations_file = _data_file(files, "MUTATION_EXTENDED", "MAF", prefer="mutations")
         copy_number_file = _data_file(files, "COPY_NUMBER_ALTERATION", "DISCRETE", prefer="gistic")
     else:
-        files = SingleFiles({file.name: Path(file.path) for file in receipt.files})
+        files = SingleFiles(paths)
         mutations_file = "data_mutations.txt"
         copy_number_file = "data_cna.txt" if dataset.copy_number else None
     if mutations_file is None or mutations_file not in files.names():

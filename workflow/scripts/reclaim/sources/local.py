@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
 import pandas as pd
 
 from reclaim.dataset import FileDataset
 from reclaim.errors import UserError, did_you_mean
 from reclaim.mutations import Cohort
-from reclaim.retrieve import Receipt
 from reclaim.sources.maf import read_maf
 from reclaim.sources.text_table import open_bytes, read_table
 
 
-def read_local_maf(dataset: FileDataset, receipt: Receipt, ledger: Counter[str]) -> Cohort:
+def read_local_maf(dataset: FileDataset, files: Mapping[str, Path], ledger: Counter[str]) -> Cohort:
     """The cohort of a MAF and its sample table: every listed sample was sequenced."""
     table_spec = dataset.sample_table
     assert table_spec is not None  # the model demands it of a MAF
-    path = receipt.path("sample_table")
+    path = files["sample_table"]
     separator = "," if path.name.removesuffix(".gz").endswith(".csv") else "\t"
     with open_bytes(path) as handle:
         clinical, line = read_table(handle, str(path), separator=separator)
@@ -35,7 +36,7 @@ def read_local_maf(dataset: FileDataset, receipt: Receipt, ledger: Counter[str])
     ledger["sample lines that repeat another"] += int(repeated.sum())
     clinical = clinical[~repeated]
 
-    maf = receipt.path("data")
+    maf = files["data"]
     with open_bytes(maf) as handle:
         mutations = read_maf(handle, str(maf), dataset.columns, ledger)
     listed = mutations["sample"].isin(clinical[table_spec.sample])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote, urlsplit
 
 from reclaim.errors import UserError
 
@@ -33,3 +33,22 @@ def store_path(url: str) -> PurePosixPath:
         segments.append("@index")
     host = parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}"
     return PurePosixPath(host, *(segment for segment in segments if segment))
+
+
+def served_at(mirror: str, url: str) -> str:
+    """Where a store that is served over HTTP at the address `mirror` has the bytes of `url`.
+
+    >>> served_at("http://intranet/store/", "https://example.org/a%2Fb c.gz")
+    'http://intranet/store/example.org/a/b%20c.gz'
+    """
+    return f"{mirror.rstrip('/')}/{quote(str(store_path(url)), safe='/:@')}"
+
+
+def is_listing(url: str) -> bool:
+    """Whether the URL stands for a directory listing, which may be an HTML page."""
+    return store_path(url).name == "@index"
+
+
+def own_folder(store: Path) -> Path:
+    """What is no data in a store: unfinished downloads and file locks. No host name begins with a dot."""
+    return store / ".reclaim"

@@ -1,0 +1,1 @@
+"""Bytes: where they lie, how they are fetched, what identifies them, and who claimed what before."""

@@ -1,0 +1,75 @@
+"""What a run will download, said before it does: sizes, and what the user's limit leaves for each file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from reclaim.errors import UserError
+from reclaim.model import Model
+from reclaim.retrieve.fetch import Fetcher
+from reclaim.retrieve.progress import size_in_words
+from reclaim.retrieve.store import store_path
+
+logger = logging.getLogger("reclaim")
+
+
+class Announcement(Model):
+    """Files that are not in the store yet, with the bytes that their servers announce."""
+
+    limit_bytes: int | None = Field(None, description="data.max_gb; null: no limit.")
+    files: dict[str, int | None] = Field(default_factory=dict)
+
+    @property
+    def known_bytes(self) -> int:
+        return sum(size for size in self.files.values() if size is not None)
+
+    def allowance(self, url: str) -> int | None:
+        """The most that may be downloaded for a file, so that no run exceeds its limit.
+
+        What was announced; files of unknown size share what the others leave.
+        """
+        if self.limit_bytes is None:
+            return None
+        announced = self.files.get(url)
+        if announced is not None:
+            return announced
+        unknown = sum(size is None for size in self.files.values())
+        return (self.limit_bytes - self.known_bytes) // max(1, unknown)
+
+
+def announce(urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float) -> Announcement:
+    """Ask for the sizes of all files that are not in the store, and log them.
+
+    Raises UserError, with the files, when they are more than `max_gb` in all.
+    """
+    missing = [url for url in dict.fromkeys(urls) if not (store / store_path(url)).is_file()]
+    found = Announcement(limit_bytes=int(max_gb * 1e9), files={url: fetcher.size(url) for url in missing})
+    unknown = sum(size is None for size in found.files.values())
+    total = size_in_words(found.known_bytes) + (f" and {unknown} of unknown size" if unknown else "")
+    if not missing:
+        logger.info("nothing to download: every file is in %s", store)
+        return found
+    hosts = sorted({urlsplit(url).hostname or "" for url in missing})
+    logger.info("to download into %s: %d files, %s, from %s", store, len(missing), total, ", ".join(hosts))
+    largest = sorted(missing, key=lambda url: -(found.files[url] or 0))
+    lines = [f"  {_size(found.files[url]):>12}  {url}" for url in largest]
+    if found.limit_bytes is not None and found.known_bytes > found.limit_bytes:
+        raise UserError(
+            [
+                f"config: data.max_gb: this run would download {total}, more than the {max_gb:g} GB allowed; raise "
+                f"data.max_gb, or run fewer studies:",
+                *lines,
+            ]
+        )
+    for line in lines:
+        logger.info(line)
+    return found
+
+
+def _size(size: int | None) -> str:
+    return "unknown" if size is None else size_in_words(size)

@@ -1,0 +1,159 @@
+"""The lock of a store: which bytes each URL stands for, and the claims registered before they came.
+
+`<store>/data.lock.yaml` is the memory of a store: the first retrieval of a URL is recorded, later ones are
+held to it. It is read inside jobs and changed under a file lock, so that runs may share a store.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from reclaim.errors import UserError
+from reclaim.job import write_whole
+from reclaim.model import Model, explain
+from reclaim.retrieve.store import own_folder
+
+LOCK_NAME = "data.lock.yaml"
+HEADING = """\
+# Written by reclaim. The bytes that each address stood for when it was first retrieved into this store, and
+# the claims as they were before. Keep this file with the store; in an empty store it demands the same bytes.
+"""
+
+
+class LockedFile(Model):
+    """The bytes of one URL, or why there are none."""
+
+    sha256: str | None = None
+    bytes: int = 0
+    media_type: str = ""
+    etag: str | None = None
+    last_modified: str | None = None
+    retrieved_at: str | None = None
+    absent: str | None = Field(None, description="What the service answered instead of a file.")
+
+
+class RegisteredClaim(Model):
+    """A claim as it was when data for its study were first retrieved."""
+
+    sha256: str
+    registered_at: str
+
+
+class LockContent(Model):
+    """Everything a lock holds: files by URL, claims by study and id."""
+
+    version: int = Field(1, ge=1, le=1)
+    files: dict[str, LockedFile] = Field(default_factory=dict)
+    claims: dict[str, dict[str, RegisteredClaim]] = Field(default_factory=dict)
+
+
+class DataLock:
+    """The lock of the store in the folder `store`; an empty one where there is no such file yet."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self.path = store / LOCK_NAME
+        self._read_at: tuple[int, int] | None = None
+        self._content = LockContent()
+
+    @property
+    def exists(self) -> bool:
+        return self.path.is_file()
+
+    def read(self) -> LockContent:
+        """What the lock holds now. Raises UserError, with the line, for a damaged lock."""
+        stamp = self._stamp()
+        if stamp is None:
+            self._content = LockContent()
+        elif stamp != self._read_at:
+            self._content = _parse(self.path)
+        self._read_at = stamp
+        return self._content
+
+    def file(self, url: str) -> LockedFile | None:
+        """The entry of one URL."""
+        return self.read().files.get(url)
+
+    def record(self, url: str, entry: LockedFile) -> None:
+        """Lock the bytes of one URL, whatever was locked before."""
+        self.change(lambda old: old.model_copy(update={"files": {**old.files, url: entry}}))
+
+    def change(self, edit: Callable[[LockContent], LockContent]) -> LockContent:
+        """Apply `edit` to what the lock holds now, as one step among all processes; returns the result."""
+        with exclusively(own_folder(self.store) / LOCK_NAME):
+            old = self.read()
+            new = edit(old)
+            if new != old:
+                write_whole(self.path, lambda part: part.write_text(_render(new), encoding="utf-8"))
+                self._content, self._read_at = new, self._stamp()
+        return new
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Changes with every rewrite of the file; None where there is none."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+
+@contextmanager
+def exclusively(path: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """One process at a time may be here; a process that dies makes way. `waiting` is called before a wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            raise UserError(
+                f"{path}: the file system has no file locks ({error.strerror}); put data.store on one that has"
+            ) from None
+        yield
+
+
+def _render(content: LockContent) -> str:
+    """YAML with one line per file and per claim, so that versions of a lock can be compared."""
+    lines = [HEADING.rstrip(), f"version: {content.version}", "files:" if content.files else "files: {}"]
+    lines += [f"  {_flow(url)}: {_entry(content.files[url])}" for url in sorted(content.files)]
+    lines += ["claims:" if content.claims else "claims: {}"]
+    for study in sorted(content.claims):
+        lines += [f"  {study}:"]
+        lines += [f"    {_flow(name)}: {_entry(claim)}" for name, claim in content.claims[study].items()]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(value: Model) -> str:
+    pairs = value.model_dump(exclude_defaults=True).items()
+    return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in pairs) + "}"
+
+
+def _flow(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a JSON scalar is a YAML scalar
+
+
+def _parse(path: Path) -> LockContent:
+    remedy = "mend the line, or take the file from a copy of the store"
+    try:
+        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return LockContent.model_validate(data)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise UserError(f"{path}:{line}: the lock is damaged ({error.problem}); {remedy}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: the lock is damaged (not UTF-8); {remedy}") from None
+    except ValidationError as error:
+        raise UserError(
+            explain(error, lambda loc: f"{path}: the lock is damaged: {' '.join(map(str, loc))}")
+        ) from None
