@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from running import ROOT, snakemake
+from running import ROOT, digests, planned, snakemake, without_network
 
 WORLDS = ("as_claimed", "no_effect", "reversed", "confounded")
 
@@ -104,22 +101,6 @@ def test_same_bytes_without_a_network_and_on_one_core(worlds: Path, tmp_path: Pa
     assert {name: first[name] for name in second} == second
 
 
-def without_network() -> tuple[str, ...]:
-    """A prefix that takes the network away, where the machine allows it."""
-    prefix = ("unshare", "--map-root-user", "--net")
-    allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], check=False).returncode == 0
-    return prefix if allowed else ()
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for top in ("results", "simulated")
-        for path in sorted((folder / top).rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_simulated_bytes_stay_simulated_in_a_store_of_public_data(worlds: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
     shutil.copytree(worlds / "simulated" / "as_claimed" / "cdk46_egfr_pdac", store)
@@ -162,14 +143,6 @@ def test_report_archive(worlds: Path, tmp_path: Path) -> None:
     shutil.unpack_archive(tmp_path / "report.zip", tmp_path / "report")
     pages = [path for path in (tmp_path / "report").rglob("*") if path.is_file()]
     assert any(path.name == "report.html" and "data" in path.parts for path in pages), pages
-
-
-def planned(folder: Path, root: Path) -> dict[str, int]:
-    """Rule -> number of jobs that a dry run would start."""
-    done = snakemake(folder, "--dry-run", root=root)
-    assert done.returncode == 0, done.stdout
-    block = done.stdout[done.stdout.index("Job stats:") :] if "Job stats:" in done.stdout else ""
-    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", block, re.MULTILINE)}
 
 
 def test_editing_a_library_module_reruns_what_depends_on_it_and_nothing_else(tmp_path: Path) -> None:

@@ -34,10 +34,11 @@ def job(log: str) -> Iterator[None]:
             logger.error(message)
         sys.exit(1)
     except OSError as error:
-        if error.filename is None or error.errno is None:
+        if error.errno is None:
             logger.exception("stopped")
             raise
-        logger.error("%s: %s; mend this and run again", error.filename, os.strerror(error.errno))
+        place = error.filename or "while writing"
+        logger.error("%s: %s; mend this and run again", place, os.strerror(error.errno))
         sys.exit(1)
     except Exception:
         logger.exception("stopped by an error of the program; please report it with this log")

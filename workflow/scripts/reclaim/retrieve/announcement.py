@@ -31,15 +31,12 @@ class Announcement(Model):
     def allowance(self, url: str) -> int | None:
         """The most that may be downloaded for a file, so that no run exceeds its limit.
 
-        What was announced; files of unknown size share what the others leave.
+        What was announced, and an equal part of what all announced files leave of the limit.
         """
         if self.limit_bytes is None:
             return None
-        announced = self.files.get(url)
-        if announced is not None:
-            return announced
-        unknown = sum(size is None for size in self.files.values())
-        return (self.limit_bytes - self.known_bytes) // max(1, unknown)
+        left = self.limit_bytes - self.known_bytes
+        return (self.files.get(url) or 0) + left // max(1, len(self.files))
 
 
 def announce(urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float) -> Announcement:

@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import InvalidSchema, MissingSchema, RequestException, TooManyRedirects
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util import Retry
 
 from reclaim import __version__
@@ -213,6 +212,9 @@ class Fetcher:
         """One request; afterwards `part` is whole. Raises Interrupted, NotThere, Refused or UserError."""
         try:
             with self._get(address, part.range_headers(expected_bytes is not None)) as response:
+                if response.headers.get("Content-Range") == f"bytes */{part.size}":
+                    part.end()  # it was whole, although an earlier answer had promised more
+                    return
                 start = _start(response, part)
                 total = _total(response)
                 if expected_bytes is not None and total is not None and total != expected_bytes:
@@ -223,19 +225,29 @@ class Fetcher:
                 _check_room(part, address, start, total, limit_bytes)
                 with part.path.open("ab") as out, Progress(address, start, total) as progress:
                     for chunk in self._chunks(response):
-                        _write(out, chunk)
+                        out.write(chunk)
                         progress.advance(len(chunk))
                         if limit_bytes is not None and progress.bytes > limit_bytes:
                             raise _too_much(address, progress.bytes, limit_bytes)
                 if total is not None and part.size != total:
-                    raise Interrupted(f"broke off after {part.size:,} of {total:,} bytes")
+                    raise Interrupted(f"broke off after {part.size:,} bytes (of {total:,})")
                 part.end()
         except TooManyRedirects:
             raise Refused(f"redirected more than {MAX_REDIRECTS} times, in a circle") from None
         except (MissingSchema, InvalidSchema) as error:
             raise Refused(f"not a web address ({error})") from None
-        except (RequestException, HTTPError) as error:
-            raise Interrupted(_in_words(error)) from None
+        except RequestException as error:
+            raise Interrupted(f"no connection ({_innermost(error)})") from None
+        except HTTPError as error:
+            how = "nothing came any more" if isinstance(error, ReadTimeoutError) else "broke off"
+            raise Interrupted(f"{how} after {part.size:,} bytes ({_innermost(error)})") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise UserError(
+                f"{part.path.parents[2]}: the disk is full; make room and run again, which goes on from here, "
+                "or set data.store to a larger disk"
+            ) from None
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it arrives. Raises Interrupted when it comes too slowly."""
@@ -303,27 +315,10 @@ def _too_much(address: str, found: int, limit: int) -> UserError:
     )
 
 
-def _write(out: IO[bytes], chunk: bytes) -> None:
-    try:
-        out.write(chunk)
-        out.flush()
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(
-            f"{Path(out.name).parents[2]}: the disk is full; make room and run again, which goes on from here, "
-            "or set data.store to a larger disk"
-        ) from None
-
-
-def _in_words(error: Exception) -> str:
-    """The innermost reason of a failed connection, without the address in front of it."""
-    cause: BaseException = error
-    while True:
-        inner = getattr(cause, "reason", None)
-        inner = inner if isinstance(inner, BaseException) else cause.__cause__ or cause.__context__
-        if inner is None or inner is cause:
-            break
-        cause = inner
-    text = str(cause).splitlines()[0] if str(cause) else type(cause).__name__
-    return f"no connection ({text})" if isinstance(error, requests.ConnectionError) else f"broke off ({text})"
+def _innermost(error: BaseException) -> str:
+    """The first cause of a failed connection, without the addresses that the errors around it repeat."""
+    inner = getattr(error, "reason", None)
+    inner = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+    if inner is not None:
+        return _innermost(inner)
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from reclaim.errors import UserError
 from reclaim.job import write_whole
@@ -22,6 +24,9 @@ from reclaim.model import Model, explain
 from reclaim.retrieve.store import own_folder
 
 LOCK_NAME = "data.lock.yaml"
+NOT_PRINTABLE = re.compile(
+    "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 HEADING = """\
 # Written by reclaim. The bytes that each address stood for when it was first retrieved into this store, and
 # the claims as they were before. Keep this file with the store; in an empty store it demands the same bytes.
@@ -53,6 +58,22 @@ class LockContent(Model):
     version: int = Field(1, ge=1, le=1)
     files: dict[str, LockedFile] = Field(default_factory=dict)
     claims: dict[str, dict[str, RegisteredClaim]] = Field(default_factory=dict)
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _by_url(cls, files: Any) -> Any:
+        """The file holds a list of entries with a `url` each."""
+        if not isinstance(files, list):
+            return files
+        found: dict[str, Any] = {}
+        for number, entry in enumerate(files, start=1):
+            url = entry.get("url") if isinstance(entry, dict) else None
+            if not isinstance(url, str):
+                raise ValueError(f"entry {number} has no url; take it out")
+            if url in found:
+                raise ValueError(f"{url} stands twice; keep one of the two")
+            found[url] = {key: value for key, value in entry.items() if key != "url"}
+        return found
 
 
 class DataLock:
@@ -125,21 +146,24 @@ def exclusively(path: Path, waiting: Callable[[], object] = lambda: None) -> Ite
 def _render(content: LockContent) -> str:
     """YAML with one line per file and per claim, so that versions of a lock can be compared."""
     lines = [HEADING.rstrip(), f"version: {content.version}", "files:" if content.files else "files: {}"]
-    lines += [f"  {_flow(url)}: {_entry(content.files[url])}" for url in sorted(content.files)]
+    # As values: a key of YAML ends after 1,024 characters, a query may be longer.
+    lines += [f"  - {{url: {_flow(url)}, {_entry(content.files[url])}}}" for url in sorted(content.files)]
     lines += ["claims:" if content.claims else "claims: {}"]
     for study in sorted(content.claims):
         lines += [f"  {study}:"]
-        lines += [f"    {_flow(name)}: {_entry(claim)}" for name, claim in content.claims[study].items()]
+        lines += [f"    {name}: {{{_entry(claim)}}}" for name, claim in content.claims[study].items()]
     return "\n".join(lines) + "\n"
 
 
 def _entry(value: Model) -> str:
     pairs = value.model_dump(exclude_defaults=True).items()
-    return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in pairs) + "}"
+    return ", ".join(f"{key}: {_flow(item)}" for key, item in pairs)
 
 
 def _flow(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)  # a JSON scalar is a YAML scalar
+    """A scalar: JSON's are YAML's, but for characters that YAML wants escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _parse(path: Path) -> LockContent:
@@ -151,6 +175,8 @@ def _parse(path: Path) -> LockContent:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise UserError(f"{path}:{line}: the lock is damaged ({error.problem}); {remedy}") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: the lock is damaged ({str(error).splitlines()[0]}); {remedy}") from None
     except UnicodeDecodeError:
         raise UserError(f"{path}: the lock is damaged (not UTF-8); {remedy}") from None
     except ValidationError as error:

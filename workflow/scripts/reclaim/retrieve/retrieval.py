@@ -73,7 +73,7 @@ def make_receipt(
         try:
             files.append(_local(dataset, request) if request.url is None else _stored(request, access))
         except NotThere as answer:
-            absent = absent or f"{request.url}: the service does not have it ({answer})"
+            absent = absent or f"the service does not have {request.url} ({answer})"
         except _Missing as missing:
             problems.append(str(missing))
     if problems:

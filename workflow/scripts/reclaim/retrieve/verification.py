@@ -41,8 +41,10 @@ def verify(lock: DataLock) -> list[str]:
             )
     if changed:
         raise UserError(changed)
+    away = len(files) - there
     said = [
-        f"{lock.store}: {there} files hold the locked bytes, {len(files) - there} are locked and not here"
+        f"{lock.store}: {there} {'file holds' if there == 1 else 'files hold'} the locked bytes, "
+        f"{away} {'is' if away == 1 else 'are'} locked and not here"
     ]
     known = {lock.store / store_path(url) for url in files}
     said += [f"{path}: not in the lock" for path in _files(lock.store) if path not in known]
