@@ -12,59 +12,12 @@ import pytest
 from faults_of_the_web import Replace, Status
 from public_internet import PublicInternet, place
 from running import ROOT, digests, planned, snakemake, without_network
-
-from reclaim.simulate.internet import simulate_study
-from reclaim.study import read_study
-
-STUDY = """\
-id: small
-title: Two claims on two cohorts
-source: {kind: other, document: notebook, date: 2026-01-05}
-datasets:
-  one: &cohort
-    source: cbioportal
-    study: paad_utsw_2015
-    tier: {disease: same, system: same, perturbation: same, readout: same, time: same}
-    independent: true
-    patients: one
-  two:
-    source: cbioportal
-    study: paad_cptac_2021
-    tier: {disease: same, system: same, perturbation: same, readout: same, time: same}
-    independent: true
-    patients: two
-claims:
-  - id: C1
-    statement: Nearly all pancreatic cancers carry a KRAS mutation.
-    where: page 1
-    gap: none
-    tests:
-      - {id: kras, role: primary, analysis: mutation_frequency, datasets: [one, two], feature: {gene: KRAS}}
-    decision: {rule: bound, bound: nearly_all}
-  - id: C2
-    statement: KRAS G12C is very rare.
-    where: page 1
-    gap: none
-    tests:
-      - id: g12c
-        role: primary
-        analysis: mutation_frequency
-        datasets: [one, two]
-        feature: {gene: KRAS, protein_change: G12C}
-    decision: {rule: bound, bound: rare}
-"""
-ONE, TWO = (
-    f"https://datahub.assets.cbioportal.org/{name}.tar.gz" for name in ("paad_utsw_2015", "paad_cptac_2021")
-)
+from small_study import ONE, STUDY, TWO, public, services_of
 
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the public services hold, made by the simulator."""
-    folder = tmp_path_factory.mktemp("services")
-    (folder / "small.yaml").write_text(STUDY)
-    simulate_study(read_study(folder / "small.yaml"), "as_claimed", 1, folder / "store")
-    return folder / "store"
+    return services_of(tmp_path_factory.mktemp("services"), seed=1)
 
 
 @pytest.fixture
@@ -79,12 +32,6 @@ def web(internet: PublicInternet, services: Path) -> PublicInternet:
     for url in (ONE, TWO):
         internet.put(url, (services / place(url)).read_bytes())
     return internet
-
-
-def public(study: Path, store: Path, **data: object) -> list[str]:
-    """Arguments of a run on public data."""
-    keys = {"source": "public", "store": str(store), "retries": 0, "timeout": 5} | data
-    return ["--config", f"studies=[{study}]", f"data={json.dumps(keys)}"]
 
 
 def runs(folder: Path, *arguments: str, prefix: tuple[str, ...] = ()) -> str:
@@ -176,8 +123,7 @@ def test_a_change_upstream_stops_the_run_until_it_is_accepted(
     another = tmp_path / "another"
     another.mkdir()
     shutil.copy2(tmp_path / "store" / "data.lock.yaml", another)
-    other = tmp_path / "other"
-    simulate_study(read_study(study), "as_claimed", 2, other)
+    other = services_of(tmp_path / "other", seed=2)
     web.put(ONE, (other / place(ONE)).read_bytes())
     said = fails(tmp_path / "work", *public(study, another))
     assert f"ERROR {ONE}: changed since it was locked on" in said
