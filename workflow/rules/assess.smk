@@ -23,7 +23,7 @@ rule assess:
     conda:
         "../../envs/reclaim.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
         seed=PLAN.config.seed,

@@ -43,7 +43,7 @@ rule report_page:
     conda:
         "../../envs/reclaim.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
         seed=PLAN.config.seed,

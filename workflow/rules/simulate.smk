@@ -18,7 +18,7 @@ rule simulate:
     conda:
         "../../envs/reclaim.yaml"
     resources:
-        mem_mb=1000,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         study=lambda wildcards: PLAN.study_slice(wildcards.study),
         seed=PLAN.config.seed,
