@@ -1,16 +1,22 @@
-"""What tests of claims and of mutations are made of: small studies, evidence rows and cohorts."""
+"""What tests of claims and data are made of: small studies, evidence rows, cohorts and expression."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from reclaim.claim_tests import DifferentialExpression
 from reclaim.evidence import EvidenceRow, Setting
 from reclaim.mutations import Cohort
 from reclaim.study import Study
+
+if TYPE_CHECKING:
+    import anndata
 
 # Studies
 
@@ -20,6 +26,13 @@ MATCHED = dict.fromkeys(("disease", "system", "perturbation", "readout", "time")
 def dataset(**changes: Any) -> dict[str, Any]:
     """A matched, independent data set of a study file."""
     return {"source": "cbioportal", "study": "any_study", "tier": MATCHED, "independent": True, **changes}
+
+
+def geo_dataset(**changes: Any) -> dict[str, Any]:
+    """A matched, independent GEO series with counts by NCBI."""
+    values = dataset(**{"source": "geo", "series": "GSE1", "expression": "ncbi_counts", **changes})
+    del values["study"]
+    return values
 
 
 def expression_test(test_id: str = "up", role: str = "primary", **changes: Any) -> dict[str, Any]:
@@ -48,6 +61,20 @@ def share_test(test_id: str = "share", role: str = "primary", **changes: Any) ->
     }
 
 
+def enrichment_test(test_id: str = "set_up", role: str = "supporting", **changes: Any) -> dict[str, Any]:
+    """A gene-set test of set `ifn` in the ranking of the test `up` on data sets a and b, claimed positive."""
+    return {
+        "id": test_id,
+        "role": role,
+        "analysis": "gene_set_enrichment",
+        "datasets": ["a", "b"],
+        "gene_set": "ifn",
+        "expected": "positive",
+        "with": {"ranking": {"test": "up"}},
+        **changes,
+    }
+
+
 def claim(
     *tests: dict[str, Any], claim_id: str = "C1", decision: Mapping[str, Any] | None = None, **changes: Any
 ) -> dict[str, Any]:
@@ -63,17 +90,27 @@ def claim(
     }
 
 
+def study_values(*claims: dict[str, Any], **datasets: dict[str, Any]) -> dict[str, Any]:
+    """A study file's content: data sets a and b and those given by name."""
+    return {
+        "id": "a_study",
+        "title": "A study",
+        "source": {"kind": "paper", "document": "paper.pdf", "date": "2025-01-31"},
+        "datasets": {"a": dataset(), "b": dataset()} | datasets,
+        "claims": list(claims) or [claim()],
+    }
+
+
 def study(*claims: dict[str, Any], **datasets: dict[str, Any]) -> Study:
     """A study on data sets a and b and those given by name."""
-    return Study.model_validate(
-        {
-            "id": "a_study",
-            "title": "A study",
-            "source": {"kind": "paper", "document": "paper.pdf", "date": "2025-01-31"},
-            "datasets": {"a": dataset(), "b": dataset()} | datasets,
-            "claims": list(claims) or [claim()],
-        }
-    )
+    return Study.model_validate(study_values(*claims, **datasets))
+
+
+def write_study(values: Mapping[str, Any], folder: Path) -> Path:
+    """The study file, in that part of YAML that is JSON: a line for each key."""
+    path = folder / "study.yaml"
+    path.write_text(json.dumps(values, indent=1))
+    return path
 
 
 # Evidence
@@ -182,3 +219,34 @@ def setting(**changes: Any) -> Setting:
         "expected": "rare",
     }
     return Setting(**(values | changes))
+
+
+# Expression
+
+
+def expression(
+    genes: Mapping[str, Sequence[float]],
+    samples: Mapping[str, Sequence[Any]],
+    unit: str = "log2_intensity",
+) -> anndata.AnnData:
+    """Samples S0, S1, ... x genes, by columns: the values of each gene, the columns of the sample table."""
+    import anndata as ad
+
+    values = np.array(list(genes.values()), float).T
+    names = [f"S{i}" for i in range(len(values))]
+    return ad.AnnData(
+        values.astype(np.int32) if unit == "counts" else values,
+        obs=pd.DataFrame(dict(samples), index=pd.Index(names), dtype=object),
+        var=pd.DataFrame(index=pd.Index(list(genes))),
+        uns={"unit": unit},
+    )
+
+
+def group_column(cases: int, controls: int) -> list[str]:
+    """`case` for the first samples, `control` for the others."""
+    return ["case"] * cases + ["control"] * controls
+
+
+def contrast_test(**changes: Any) -> DifferentialExpression:
+    """A test of GENE1, column `group`: case against control, claimed positive."""
+    return DifferentialExpression.model_validate(expression_test(**{"datasets": ["a"], **changes}))

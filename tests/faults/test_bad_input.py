@@ -223,7 +223,7 @@ def spoil(
     shutil.copytree(mirror, store)
     path = store / host_and_path
     change(path)
-    return path, ["--config", f"data={{source: mirror, store: '{store}'}}"]
+    return path, ["--config", "studies=[cdk46_egfr_pdac]", f"data={{source: mirror, store: '{store}'}}"]
 
 
 ARCHIVE = "datahub.assets.cbioportal.org/paad_utsw_2015.tar.gz"

@@ -18,6 +18,9 @@ from slurm.cluster import NODES, Cluster, slurm_cluster, why_not
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 LOCAL_RULES = {"all", "retrieve"}
+STUDY = "cdk46_egfr_pdac"
+ONE_STUDY = ("--config", f"studies=[{STUDY}]")
+"""One study goes through every kind of rule in half the time."""
 
 
 @pytest.fixture
@@ -45,10 +48,11 @@ def snakemake_on(cluster: Cluster, folder: Path, *arguments: str) -> subprocess.
 
 def test_two_nodes_make_the_same_bytes_as_this_machine(cluster: Cluster, tmp_path: Path) -> None:
     """One job has too little memory at first: Slurm kills it, and the next attempt gets more."""
-    too_little = 'load_mutations:mem_mb=20 if attempt == 1 and wildcards.dataset == "pdac_msk" else 2000'
-    on_nodes = snakemake_on(cluster, tmp_path / "nodes", "--set-resources", too_little)
+    rule = f"load_mutations_{STUDY}"
+    too_little = f'{rule}:mem_mb=20 if attempt == 1 and wildcards.dataset == "pdac_msk" else 2000'
+    on_nodes = snakemake_on(cluster, tmp_path / "nodes", "--set-resources", too_little, *ONE_STUDY)
     assert on_nodes.returncode == 0, on_nodes.stdout
-    here = snakemake(tmp_path / "here")
+    here = snakemake(tmp_path / "here", *ONE_STUDY)
     assert here.returncode == 0, here.stdout
     there, same = digests(tmp_path / "nodes"), digests(tmp_path / "here")
     assert [name for name in sorted(there | same) if there.get(name) != same.get(name)] == []
@@ -63,7 +67,7 @@ def test_two_nodes_make_the_same_bytes_as_this_machine(cluster: Cluster, tmp_pat
 
 
 def rule_of(comment: str) -> str:
-    """load_mutations of rule_load_mutations_wildcards_as_claimed_..., the comment of a job."""
+    """The rule of rule_<rule>_wildcards_as_claimed_..., the comment of a job."""
     return comment.removeprefix("rule_").partition("_wildcards_")[0]
 
 
@@ -74,19 +78,21 @@ def planned_jobs(output: str, without: set[str]) -> dict[str, int]:
 
 
 def test_an_error_on_a_node_is_told(cluster: Cluster, tmp_path: Path) -> None:
-    manifest = "simulated/as_claimed/cdk46_egfr_pdac/simulation.json"
+    manifest = f"simulated/as_claimed/{STUDY}/simulation.json"
     assert snakemake(tmp_path / "here", manifest).returncode == 0
     store = (tmp_path / "here" / manifest).parent
     archive = store / "datahub.assets.cbioportal.org" / "paad_utsw_2015.tar.gz"
     os.truncate(archive, archive.stat().st_size // 2)
 
     config = f"data={{source: mirror, store: '{store}'}}"
-    target = "results/public/cdk46_egfr_pdac/data/pdac_utsw.ledger.json"
-    arguments = ("--retries", "0", "--config", config, "--", target)
+    target = f"results/public/{STUDY}/data/pdac_utsw.ledger.json"
+    arguments = ("--retries", "0", *ONE_STUDY, config, "--", target)
     done = snakemake_on(cluster, tmp_path / "nodes", *arguments)
     assert done.returncode != 0
     assert f"ERROR {archive}: truncated or not a tar archive" in done.stdout, done.stdout
-    assert [(rule_of(job.comment), job.state) for job in cluster.jobs()] == [("load_mutations", "FAILED")]
+    assert [(rule_of(job.comment), job.state) for job in cluster.jobs()] == [
+        (f"load_mutations_{STUDY}", "FAILED")
+    ]
 
 
 def test_nothing_is_left_when_a_test_fails_while_a_job_runs() -> None:

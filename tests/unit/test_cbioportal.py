@@ -20,7 +20,7 @@ from reclaim.mutations import Cohort, altered
 from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.retrieve.store import store_path
 from reclaim.sources.cbioportal import read_study_files
-from reclaim.sources.load import load_mutations
+from reclaim.sources.load_mutations import load_mutations
 from reclaim.sources.requests import requests_for
 
 FILES = {

@@ -3,25 +3,69 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_args
 
+import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 from running import snakemake
 
-from reclaim.claim_tests import NEEDS, MutationFrequency, MutualExclusivity, Role
+from reclaim.analyses.differential_expression import BY_UNIT, MIN_SET_SHARE
+from reclaim.analyses.gene_set_enrichment import MAX_SIZE, MIN_SIZE
+from reclaim.claim_tests import (
+    NEEDS,
+    AnyTest,
+    Detection,
+    DifferentialExpression,
+    GeneSetEnrichment,
+    MutationFrequency,
+    MutualExclusivity,
+    Role,
+)
 from reclaim.config import WORLDS, Config, Data, check_config
-from reclaim.dataset import CbioportalDataset, DatasetBase, FileDataset, MutationCalls
+from reclaim.count_model import fit_counts
+from reclaim.dataset import (
+    CbioportalDataset,
+    DatasetBase,
+    ExpressionKeys,
+    FileDataset,
+    GdcDataset,
+    GeoDataset,
+    MutationCalls,
+    XenaDataset,
+)
 from reclaim.errors import UserError
 from reclaim.evidence import FLAGS, OUTCOMES, EvidenceRow
+from reclaim.expression import UNITS
+from reclaim.expression_dataset import DerivedColumn, SupplementaryTable
+from reclaim.features import to_symbols
+from reclaim.judging import SHOWN_ONLY
 from reclaim.plan import ANALYSES, make_plan
-from reclaim.rules import MARGIN
+from reclaim.pooling import prevalence
+from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection
+from reclaim.report.words import SCALES
+from reclaim.rules import MARGIN, MARKED_LOG2_FOLD_CHANGE
+from reclaim.simulate.design import REPLICATES, STRATA
+from reclaim.simulate.effects import (
+    EFFECT,
+    GATE_EFFECT,
+    LIBRARY_SET_SIZE,
+    NUISANCE_EFFECT,
+    NUISANCE_SHARE,
+    STRATUM_SPREAD,
+)
+from reclaim.simulate.expression import BACKGROUND_GENES
+from reclaim.simulate.hgnc import hgnc_complete_set
 from reclaim.simulate.truth import LOW_CONTENT, ODDS_RATIO, SHARE
-from reclaim.study import RESERVED_IDS, Claim, Source, Study, read_study
-from reclaim.verdict import VERDICTS, ClaimRow
+from reclaim.study import RESERVED_IDS, Claim, LibrarySet, Source, Study, read_study
+from reclaim.symbols import How, SymbolTable
+from reclaim.verdict import MIN_PER_ARM, VERDICTS, ClaimRow
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -34,10 +78,20 @@ PAGES = [
 ]
 TIER = "tier: {disease: same, system: same, perturbation: same, readout: same, time: same}"
 SAMPLE_TABLE = "sample_table: {path: samples.tsv, sample: S, patient: P}"
+LINES = f"source: geo, expression: ncbi_counts, independent: true, {TIER}"
+DRUG = "drug: {values: {active: inhibitor, vehicle: DMSO}}"
+GENOTYPE = "genotype: {values: {knock-out: KO, wild type: WT}}"
+TISSUE = (
+    "source: xena, hub: a-hub, matrix: tpm.gz, values: log2_tpm_plus_0.001, sample_table: samples.txt, "
+    "probe_map: genes.probemap, source_column: study, samples: {study: S}"
+)
 DATASETS = {
     "cohort_a": f"{{source: cbioportal, study: a, patients: a, independent: true, {TIER}}}",
     "cohort_b": f"{{source: cbioportal, study: b, patients: b, independent: true, {TIER}}}",
     "counts": f"{{source: file, format: count_matrix, path: c.tsv, {SAMPLE_TABLE}, independent: true, {TIER}}}",
+    "lines_a": f"{{{LINES}, series: GSE1, patients: a, derive: {{{DRUG}, {GENOTYPE}}}}}",
+    "lines_b": f"{{{LINES}, series: GSE2, patients: b, derive: {{{DRUG}}}}}",
+    "tissue": f"{{{TISSUE}, patients: c, independent: true, {TIER}}}",
 }
 """Data sets that claims of the documentation name."""
 
@@ -87,21 +141,35 @@ def with_claims(folder: Path, claims: str) -> Path:
     """A study of these claims, with the data sets that they name."""
     named = [name for name in DATASETS if re.search(rf"datasets: \[[^]]*\b{name}\b", claims)]
     datasets = "".join(f"  {name}: {DATASETS[name]}\n" for name in named)
-    return study_file(folder, f"{HEAD}datasets:\n{datasets}claims:\n{indent(claims, 2)}")
+    sets = the_sets().text if "gene_set" in claims else ""
+    return study_file(folder, f"{HEAD}{sets}datasets:\n{datasets}claims:\n{indent(claims, 2)}")
+
+
+def the_sets() -> Block:
+    """The example of libraries and gene sets."""
+    return next(block for block in blocks() if block.tag == "yaml sets")
+
+
+MUTATED = "analysis: mutation_frequency, feature: {gene: KRAS}"
+CHANGED = (
+    "analysis: differential_expression, feature: {gene: KRAS}, expected: positive, "
+    "contrast: {case: {drug: drug}, control: {drug: vehicle}}"
+)
 
 
 def with_datasets(folder: Path, datasets: str) -> Path:
-    """A study whose one claim uses each of these data sets."""
+    """A study whose one claim uses each of these data sets, which are all of mutations or all of expression."""
     names = ", ".join(re.findall(r"^(\w+):", datasets, re.MULTILINE))
+    mutations = re.search(r"^  (source: cbioportal|format: maf)$", datasets, re.MULTILINE)
     claim = f"""\
 claims:
   - id: C1
-    statement: KRAS is mutated in nearly all.
+    statement: KRAS is mutated in nearly all, or higher.
     where: page 1
     gap: none
     tests:
-      - {{id: share, role: primary, analysis: mutation_frequency, datasets: [{names}], feature: {{gene: KRAS}}}}
-    decision: {{rule: bound, bound: nearly_all}}
+      - {{id: one, role: primary, datasets: [{names}], {MUTATED if mutations else CHANGED}}}
+    decision: {"{rule: bound, bound: nearly_all}" if mutations else "{rule: pooled}"}
 """
     return study_file(folder, f"{HEAD}datasets:\n{indent(datasets, 2)}{claim}")
 
@@ -114,7 +182,9 @@ def runs(path: Path) -> Study:
 
 def test_every_yaml_block_is_run() -> None:
     tags = {block.tag for block in blocks() if block.tag.startswith("yaml")}
-    assert tags == {"yaml study", "yaml claim", "yaml dataset", "yaml samples", "yaml format", "yaml config"}
+    assert tags == {
+        f"yaml {kind}" for kind in ("study", "claim", "dataset", "samples", "sets", "format", "config")
+    }
 
 
 @pytest.mark.parametrize("block", tagged("yaml study"))
@@ -130,6 +200,41 @@ def test_claims(block: Block, tmp_path: Path) -> None:
 @pytest.mark.parametrize("block", tagged("yaml dataset"))
 def test_datasets(block: Block, tmp_path: Path) -> None:
     assert runs(with_datasets(tmp_path, block.text)).datasets
+
+
+def expression_claims() -> Block:
+    return next(
+        block for block in blocks() if block.tag == "yaml claim" and "gene_set_enrichment" in block.text
+    )
+
+
+def test_sets(tmp_path: Path) -> None:
+    study = runs(with_claims(tmp_path, expression_claims().text))
+    assert {library.source for library in study.libraries.values()} == {"enrichr", "msigdb", "gmt"}
+    assert {type(one) for one in study.gene_sets.values()} == {list, LibrarySet}
+
+
+def test_claims_of_expression_agree_where_they_are_planted(tmp_path: Path) -> None:
+    """Through the whole workflow, in the world in which the claims are true."""
+    path = with_claims(tmp_path, expression_claims().text)
+    (tmp_path / "sets.gmt").write_text("RESPONSE\t\tA\tB\n", encoding="utf-8")
+    done = snakemake(tmp_path / "work", "results/as_claimed/claims.tsv", "--config", f"studies=['{path}']")
+    assert done.returncode == 0, done.stdout
+    results = tmp_path / "work" / "results" / "as_claimed"
+    rows = pd.read_csv(results / "evidence.tsv", sep="\t", keep_default_na=False)
+    assert set(rows["analysis"]) == set(ANALYSES) - {"mutation_frequency", "mutual_exclusivity"}
+    decides = rows[
+        rows["role"].isin(["gate", "primary", "supporting"]) & (rows["test"] != "trex1_tumour_normal")
+    ]
+    assert set(decides["outcome"]) == {"agrees"}
+    assert len(rows[rows["test"] == "trex1_tumour_normal"]) == STRATA
+    ranked = rows[rows["effect_name"] == "normalised_enrichment_score"]
+    assert set(ranked["outcome"]) == {"unclear"}
+    assert set(ranked["flags"]) == {"circular_members"}
+    claims = pd.read_csv(results / "claims.tsv", sep="\t").set_index("claim")
+    assert set(claims["verdict"]) == {"consistent"}
+    assert "a single cohort" in claims.loc["E3", "reason"]
+    assert "a single cohort" not in claims.loc["E1", "reason"]
 
 
 @pytest.mark.parametrize("block", tagged("yaml samples"))
@@ -181,10 +286,42 @@ def test_study_page_explains_every_key() -> None:
     text = page("seeds/README.md")
     words = set(re.findall(r"[a-z0-9_]+", text))
     models = (Study, Source, Claim, DatasetBase, MutationCalls, CbioportalDataset, FileDataset)
-    for model in (*models, MutationFrequency, MutualExclusivity):
-        keys = {field.alias or name for name, field in model.model_fields.items()} - {"with"}
+    of_expression = (ExpressionKeys, DerivedColumn, GeoDataset, SupplementaryTable, XenaDataset, GdcDataset)
+    sets = (LibrarySet, EnrichrLibrary, MsigdbCollection, GeneSetFile)
+    tests = (MutationFrequency, MutualExclusivity, DifferentialExpression, Detection, GeneSetEnrichment)
+    assert len(tests) == len(ANALYSES)
+    for model in (*models, *of_expression, *sets, *tests):
+        keys = {field.alias or name for name, field in model.model_fields.items()}
         assert keys <= words, model
     assert set(get_args(Role)) <= first_cells(section(text, "6"))
+
+
+def choices(model: Any, key: str) -> set[str]:
+    """The words that a key may hold."""
+    schema = model.model_json_schema()["properties"][key]
+    return {word for option in schema.get("anyOf", [schema]) for word in option.get("enum", [])}
+
+
+def test_study_page_names_every_choice_of_expression() -> None:
+    text = page("seeds/README.md")
+    data, tests = section(text, "Expression"), section(text, "6")
+    for model, key in (
+        (GeoDataset, "expression"),
+        (GeoDataset, "features"),
+        (XenaDataset, "values"),
+    ):
+        assert choices(model, key)
+        assert all(f"`{word}`" in data for word in choices(model, key)), key
+    for model in (DifferentialExpression, GeneSetEnrichment):
+        assert all(f"`{word}`" in tests for word in choices(model, "method"))
+    assert set(UNITS) <= first_cells(data)
+    default = {
+        unit.strip(" `"): method.strip(" `")
+        for unit, method in re.findall(r"^\| (`\w+`) \| (`\w+`) \|", tests, re.MULTILINE)
+    }
+    assert {unit: default.get(unit) for unit in UNITS} == BY_UNIT
+    own = set(DifferentialExpression.model_fields) - set(AnyTest.model_fields) - {"analysis", "pseudobulk"}
+    assert own <= first_cells(section(tests, "Differential expression"))
 
 
 def test_study_page_says_which_analyses_run() -> None:
@@ -212,6 +349,22 @@ def test_study_page_says_what_is_planted() -> None:
     assert rows["primary share, `nearly_all`"] == percent(SHARE["nearly_all"])
     assert rows["odds ratio, `expected: negative`"] == [f"{ODDS_RATIO[world]:g}" for world in WORLDS]
     assert rows["tumours of low content, mutations missed"] == percent(LOW_CONTENT)
+    assert rows["log2 fold change, `expected: positive`"] == [f"{EFFECT[world]:g}" for world in WORLDS]
+    assert rows["log2 fold change of a gate"] == [f"{GATE_EFFECT:g}"] * len(WORLDS)
+    assert rows[f"genes that are {NUISANCE_EFFECT:g} higher (log2) in the case group"] == percent(
+        {world: NUISANCE_SHARE if world == "confounded" else 0.0 for world in WORLDS}
+    )
+    text = re.sub(r"\s+", " ", section(page("seeds/README.md"), "8"))
+    few, many = REPLICATES["few"], REPLICATES["many"]
+    assert few[0] == few[1]
+    for told in (
+        f"among {BACKGROUND_GENES} others",
+        f"elsewhere {few[0]} of every combination",
+        f"{STRATA} strata with {many[0]} case and {many[1]} control samples",
+        f"standard deviation of {STRATUM_SPREAD:g}",
+        f"{LIBRARY_SET_SIZE} invented members",
+    ):
+        assert told in text
 
 
 MISTAKES = {
@@ -247,9 +400,54 @@ def test_errors_read_as_documented(message: str, tmp_path: Path) -> None:
     assert message in str(error.value).replace("`", "")
 
 
+OF_EXPRESSION = {
+    "has a list supplementary of its files": ("expression: ncbi_counts", "expression: supplementary"),
+    "runs on expression, but data set 'cohort_a' holds mutations": ("[tissue]", "[tissue, cohort_a]"),
+    "give either gene or gene_set": ("{gene: CXCL10}", "{gene: CXCL10, gene_set: sting_panel}"),
+    "unknown gene set 'sting_pannel'; did you mean sting_panel?": (
+        "{gene_set: sting_panel}",
+        "{gene_set: sting_pannel}",
+    ),
+    "unknown library 'halmark'; did you mean hallmark?": ("library: hallmark", "library: halmark"),
+    "no gene set is taken from library 'reactome'": ("library: reactome", "library: hallmark"),
+    "gene_set_enrichment ranks genes by another test": ("        with: {ranking: {test: trex1_drug}}\n", ""),
+    "is detection and ranks no genes": ("{ranking: {test: trex1_drug}}", "{ranking: {test: trex1_detected}}"),
+    "does not run on lines_b": ("datasets: [lines_a, lines_b]", "datasets: [lines_a]"),
+    "detection looks at one gene": (
+        "{gene: TREX1}\n        at_least: 10",
+        "{gene_set: sting_panel}\n        at_least: 10",
+    ),
+}
+"""The same for its claims of expression."""
+
+
+@pytest.mark.parametrize("message", OF_EXPRESSION)
+def test_errors_of_expression_read_as_documented(message: str, tmp_path: Path) -> None:
+    path = with_claims(tmp_path, expression_claims().text)
+    old, new = OF_EXPRESSION[message]
+    text = path.read_text(encoding="utf-8").replace(
+        "datasets:\n", f"datasets:\n  cohort_a: {DATASETS['cohort_a']}\n", 1
+    )
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(UserError) as error:
+        runs(path)
+    assert message in str(error.value).replace("`", "")
+
+
 def test_every_documented_error_is_tried() -> None:
     listed = first_cells(section(page("seeds/README.md"), "9"))
-    assert listed == set(MISTAKES) | {"is not run by this version"}
+    assert listed == {*MISTAKES, *OF_EXPRESSION, "is not run by this version"}
+
+
+def test_errors_of_data_are_those_of_the_code() -> None:
+    text = section(page("seeds/README.md"), "9")
+    later = re.sub(r"\s+", " ", text[text.index("Later, once") :])
+    code = "".join(path.read_text() for path in (ROOT / "workflow/scripts/reclaim").rglob("*.py"))
+    code = re.sub(r'"\n\s*f?"', "", code)  # one string over several lines
+    told = set(re.findall(r"`([^`]+)`", later)) - {"assayed_genes", "derive", 'uns["unit"]'}
+    assert len(told) > 8
+    assert {message for message in told if message not in code} == set()
 
 
 def columns_described(name: str, title: str) -> list[str]:
@@ -268,6 +466,41 @@ def test_output_page_describes_every_outcome_and_flag() -> None:
     text = page("docs/output.md")
     assert set(FLAGS) <= first_cells(section(text, "Flags"))
     assert all(f"`{outcome}`" in text for outcome in OUTCOMES)
+
+
+def test_output_page_describes_every_effect_of_the_analyses() -> None:
+    told = first_cells(section(page("docs/output.md"), "Effects")) - {"effect_name"}
+    code = "".join(path.read_text() for path in (ROOT / "workflow/scripts/reclaim/analyses").glob("*.py"))
+    assert told == {name for name in SCALES if f'"{name}"' in code}
+
+
+def test_output_page_describes_expression_as_it_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "hgnc.txt").write_bytes(hgnc_complete_set(["TREX1"]))
+    data = ad.AnnData(np.array([[1, 2]], np.int32), uns={"unit": "counts"})
+    data.var_names = ["TREX1", "no gene"]
+    kept = to_symbols(data, SymbolTable.read(tmp_path / "hgnc.txt"), "symbol", Counter())
+    text = section(page("docs/output.md"), "Expression")
+    rows = dict(re.findall(r"^\| (`.*?`) \| (.*) \|$", text, re.MULTILINE))
+    assert all(f"`{column}`" in rows["`var`"] for column in kept.var)
+    assert all(f"`{column}`" in rows['`uns["features"]`'] for column in kept.uns["features"])
+    assert all(f"`{unit}`" in rows['`uns["unit"]`'] for unit in UNITS)
+    how = text[text.index("`how` is") :]
+    assert {f"`{word}`" for option in get_args(How) for word in get_args(option) or [option]} <= set(
+        re.findall(r"`\w+`", how)
+    )
+
+
+def test_verdict_page_names_the_numbers_of_expression() -> None:
+    text = re.sub(r"\s+", " ", section(page("docs/verdicts.md"), "Expression"))
+    assert f"independent filtering at {signature(fit_counts).parameters['alpha'].default:g}" in text
+    assert f"drawn again {signature(prevalence).parameters['draws'].default:,} times" in text
+    assert MIN_SET_SHARE == 0.5
+    assert "At least half of the members" in text
+    assert f"the margin of a gene is {MARKED_LOG2_FOLD_CHANGE}" in text
+    assert (MIN_PER_ARM, "`supported` needs three" in text) == (3, True)
+    assert set(SHOWN_ONLY) == {"normalised_enrichment_score"}
+    sizes = f"Sets of {MIN_SIZE} to {MAX_SIZE} measured members"
+    assert sizes in page("seeds/README.md").replace("\n", " ")
 
 
 def test_verdict_page_describes_every_verdict_rule_and_margin() -> None:

@@ -12,7 +12,7 @@ from reclaim.mutations import altered, non_silent
 from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.simulate.internet import simulate_study
 from reclaim.simulate.truth import conditional_shares, plant
-from reclaim.sources.load import load_mutations
+from reclaim.sources.load_mutations import load_mutations
 from reclaim.sources.requests import requests_for
 from reclaim.study import Study, read_study
 

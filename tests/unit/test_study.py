@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import claim, dataset, enrichment_test, expression_test, geo_dataset, study_values, write_study
 
 from reclaim.claim_tests import NEEDS, ClaimTest
 from reclaim.errors import UserError
@@ -136,3 +137,160 @@ def test_every_rule_and_analysis_of_the_design_has_its_place() -> None:
         "mutation_frequency", "mutual_exclusivity", "differential_expression", "gene_set_enrichment",
         "coexpression", "survival", "peak_colocalization", "target_genes", "bound_and_deregulated",
     }  # fmt: skip
+
+
+# Expression, libraries and gene sets
+
+
+GATE = {"id": "seen", "role": "gate", "analysis": "detection", "datasets": ["a"], "feature": {"gene": "GENE1"},
+        "at_least": 10, "passes": {"at_least": 0.75}}  # fmt: skip
+HALLMARK = {"source": "enrichr", "library": "MSigDB_Hallmark_2020"}
+IFN = {"library": "hallmark", "set": "Interferon Alpha Response"}
+
+
+def expression_study(*tests: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A good file: a gene, and a set of a library in its ranking."""
+    values = study_values(
+        claim(*(tests or (expression_test(), enrichment_test()))),
+        a=geo_dataset(),
+        b=geo_dataset(series="GSE2"),
+    )
+    return values | {"libraries": {"hallmark": HALLMARK}, "gene_sets": {"ifn": IFN}} | more
+
+
+def mistakes_of(values: dict[str, Any], folder: Path) -> list[str]:
+    """What reading says, with the line but without the file."""
+    path = write_study(values, folder)
+    with pytest.raises(UserError) as caught:
+        read_study(path)
+    assert all(message.startswith(f"{path}:") for message in caught.value.messages)
+    return [message.removeprefix(f"{path}:") for message in caught.value.messages]
+
+
+def line_of(folder: Path, text: str) -> int:
+    """The first line with this key or pair, in the study file that was written last."""
+    lines = (folder / "study.yaml").read_text().splitlines()
+    key = text if text.startswith('"') else f'"{text}": '
+    return next(number for number, line in enumerate(lines, start=1) if key in line)
+
+
+def test_a_good_file_of_expression_is_read(tmp_path: Path) -> None:
+    study = read_study(write_study(expression_study(), tmp_path))
+    assert list(study.references()) == ["hallmark", "hgnc"]
+
+
+def test_an_unknown_set_is_told_with_the_nearest(tmp_path: Path) -> None:
+    found = mistakes_of(
+        expression_study(expression_test(), enrichment_test(), enrichment_test("b", gene_set="inf")), tmp_path
+    )
+    line = line_of(tmp_path, '"gene_set": "inf"')
+    assert found == [
+        f"{line}: claims.C1.tests.b.gene_set: unknown gene set 'inf'; did you mean ifn?; expected one of: ifn"
+    ]
+
+
+def test_an_unknown_set_of_a_mean_is_told_too(tmp_path: Path) -> None:
+    mean = expression_test("mean", "supporting", feature={"gene_set": "panel"})
+    (found,) = mistakes_of(expression_study(expression_test(), enrichment_test(), mean), tmp_path)
+    assert "tests.mean: unknown gene set 'panel'" in found
+
+
+def test_an_unknown_library_is_told_with_the_nearest(tmp_path: Path) -> None:
+    sets = {"ifn": IFN, "other": IFN | {"library": "halmark"}}
+    found = mistakes_of(expression_study(gene_sets=sets), tmp_path)
+    assert found == [
+        f"{line_of(tmp_path, 'other')}: gene_sets.other: unknown library 'halmark'; did you mean hallmark?; "
+        "expected one of: hallmark"
+    ]
+
+
+def test_a_library_of_which_no_set_is_taken_is_told(tmp_path: Path) -> None:
+    libraries = {"hallmark": HALLMARK, "spare": HALLMARK}
+    found = mistakes_of(expression_study(libraries=libraries), tmp_path)
+    assert found == [
+        f"{line_of(tmp_path, 'spare')}: libraries.spare: no gene set is taken from library 'spare'; "
+        "use it or take it out"
+    ]
+
+
+def test_empty_sets_are_told(tmp_path: Path) -> None:
+    mean = expression_test("mean", "supporting", feature={"gene_set": []})
+    found = mistakes_of(
+        expression_study(expression_test(), enrichment_test(), mean, gene_sets={"ifn": IFN, "none": []}),
+        tmp_path,
+    )
+    assert [message.split(": ", 1)[1] for message in found] == [
+        "claims.C1.tests.mean.feature: the gene set is empty; list its genes",
+        "gene_sets.none: the gene set 'none' is empty; list its genes, or take it out",
+    ]
+
+
+@pytest.mark.parametrize("name", ["hgnc", "hallmark"])
+def test_a_data_set_has_not_the_name_of_a_reference(name: str, tmp_path: Path) -> None:
+    values = expression_study(expression_test(datasets=["a", "b", name]), enrichment_test())
+    values["datasets"][name] = geo_dataset(series="GSE3")
+    (found,) = mistakes_of(values, tmp_path)
+    assert found.startswith(f"{line_of(tmp_path, name)}: datasets.{name}: ")
+    assert "is also the name of a library or of the symbol table; choose another" in found
+
+
+def test_a_ranking_is_of_a_test_that_is_there(tmp_path: Path) -> None:
+    wrong = enrichment_test(**{"with": {"ranking": {"test": "upp"}}})
+    (found,) = mistakes_of(expression_study(expression_test(), wrong), tmp_path)
+    assert "tests.set_up.with: no test 'upp'; did you mean up?; name a test of this study" in found
+
+
+def test_a_ranking_is_of_genes(tmp_path: Path) -> None:
+    wrong = enrichment_test(datasets=["a"], **{"with": {"ranking": {"test": "seen"}}})
+    (found,) = mistakes_of(expression_study(expression_test(), wrong, GATE), tmp_path)
+    assert "test 'seen' is detection and ranks no genes; name a differential_expression test" in found
+
+
+def test_a_ranking_is_of_the_same_data_set(tmp_path: Path) -> None:
+    (found,) = mistakes_of(expression_study(expression_test(datasets=["b"]), enrichment_test()), tmp_path)
+    assert "tests.set_up.with: test 'up' does not run on a; add that to its data sets" in found
+
+
+def test_enrichment_needs_a_ranking(tmp_path: Path) -> None:
+    without = enrichment_test()
+    del without["with"]
+    (found,) = mistakes_of(expression_study(expression_test(), without), tmp_path)
+    assert "gene_set_enrichment ranks genes by another test; add with: {ranking: {test:" in found
+
+
+def test_detection_looks_at_one_gene(tmp_path: Path) -> None:
+    wrong = GATE | {"feature": {"gene_set": "ifn"}}
+    (found,) = mistakes_of(expression_study(expression_test(), enrichment_test(), wrong), tmp_path)
+    assert "tests.seen.feature: detection looks at one gene; name it under gene" in found
+
+
+def test_an_analysis_of_expression_needs_expression(tmp_path: Path) -> None:
+    values = expression_study()
+    values["datasets"]["a"] = dataset()
+    found = mistakes_of(values, tmp_path)
+    assert len(found) == 2
+    assert "differential_expression runs on expression, but data set 'a' holds mutations" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"expression": "supplementary"}, "has a list `supplementary` of its files"),
+        ({"supplementary": [{"file": "x", "feature": "gene", "columns": ["A"]}]}, "has a list `supplementary`"),
+        ({"series": "GSM1"}, "series: found 'GSM1'"),
+        ({"derive": {"drug": {"values": {"X": ""}}}}, "'X' has no text or an empty one"),
+        ({"derive": {"drug": {"values": {}}}}, "derive.drug.values"),
+        ({"confirmed": False}, "confirmed: false needs `expect`"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_series_are_told(change: dict[str, Any], expected: str, tmp_path: Path) -> None:
+    values = expression_study()
+    values["datasets"]["a"] |= change
+    found = mistakes_of(values, tmp_path)
+    assert any(expected in message for message in found), found
+
+
+def test_the_trex1_study_holds_all_its_claims_with_a_reason_or_a_test() -> None:
+    study = read_study(ROOT / "seeds" / "trex1_sting.yaml")
+    assert [claim.id for claim in study.claims] == [f"T{number}" for number in range(1, 16)]
+    assert all(claim.tests or claim.no_public_data or claim.not_testable for claim in study.claims)

@@ -8,15 +8,18 @@ import pytest
 from builders import (
     claim,
     dataset,
+    enrichment_test,
     evidence,
     expression_test,
     share_evidence,
     share_test,
     study,
+    study_values,
 )
 from scipy import stats
 
-from reclaim.evidence import EvidenceRow
+from reclaim.evidence import Estimate, EvidenceRow
+from reclaim.study import Study
 from reclaim.verdict import (
     MEANING,
     VERDICTS,
@@ -863,6 +866,133 @@ def test_a_lookup_is_consistent_at_best():
     missing = verdict_on([evidence("a", 0.0, None)], lookup)
     assert missing.verdict == "inconclusive"
     assert "no evidence against it" in missing.reason
+
+
+# Groups from different sources, and scores without an interval
+
+
+APART = {"flags": "source_confounded"}
+
+
+@pytest.mark.parametrize(("effect", "word"), [(2.0, "agrees"), (-2.0, "is opposite")])
+def test_groups_from_different_sources_are_never_the_sole_basis(effect, word):
+    found = verdict_on(both(effect, **APART))
+    assert found.verdict == "inconclusive"
+    assert found.reason == f"the rule {word}: but case and control always come from different projects"
+    assert found.effect == pytest.approx(effect)  # shown all the same
+
+
+def test_nor_do_they_show_that_there_is_no_effect():
+    found = verdict_on(both(0.0, **APART))
+    assert found.verdict == "inconclusive"
+    assert found.reason == (
+        "a precise estimate within the margin, but case and control always come from different projects"
+    )
+    assert verdict_on(NULL).verdict == "not_supported"
+
+
+def test_beside_a_cohort_of_one_source_they_count():
+    assert verdict_on([UP[0], evidence("b", 2.0, **APART)]).verdict == "supported"
+    assert verdict_on([DOWN[0], evidence("b", -2.0, **APART)]).verdict == "contradicted"
+
+
+def test_an_invalid_row_of_one_source_is_no_basis():
+    rows = [evidence("a", 2.0, **APART), evidence("b", None, None, outcome="invalid")]
+    assert verdict_on(rows).verdict == "inconclusive"
+
+
+def test_other_flags_are_no_matter():
+    assert verdict_on(both(2.0, flags="source_confounded,circular_members")).verdict == "inconclusive"
+    assert verdict_on(both(2.0, flags="circular_members")).verdict == "supported"
+
+
+PARTS = ("first", "second")
+
+
+def in_two_parts(first, second, first_flags="", second_flags=""):
+    decision = {"rule": "conjunction", "parts": {name: {"rule": "pooled"} for name in PARTS}}
+    a_study = study(claim(*(expression_test(name) for name in PARTS), decision=decision))
+    rows = [
+        evidence(name, effect, test=test, flags=flags)
+        for test, effect, flags in zip(PARTS, (first, second), (first_flags, second_flags), strict=True)
+        for name in "ab"
+    ]
+    return verdict_on(rows, a_study)
+
+
+def test_a_part_that_rests_on_different_sources_alone_decides_no_conjunction():
+    assert in_two_parts(2.0, 2.0).verdict == "supported"
+    assert in_two_parts(2.0, 2.0, second_flags="source_confounded").verdict == "inconclusive"
+
+
+def test_a_conjunction_is_opposite_by_a_part_of_one_source():
+    assert in_two_parts(-2.0, 2.0).verdict == "contradicted"
+    assert in_two_parts(-2.0, 2.0, first_flags="source_confounded").verdict == "inconclusive"
+    assert in_two_parts(-2.0, 2.0, second_flags="source_confounded").verdict == "contradicted"
+
+
+def scores(effect, role, test="set_up"):
+    """Normalised enrichment scores: no error, no interval."""
+    name = "normalised_enrichment_score"
+    return [
+        evidence(one, effect, None, test=test, role=role, analysis="gene_set_enrichment", effect_name=name)
+        for one in "ab"
+    ]
+
+
+def with_scores(role):
+    values = study_values(claim(expression_test(), enrichment_test(role=role)))
+    return Study.model_validate(values | {"gene_sets": {"ifn": ["GENE2"]}})
+
+
+@pytest.mark.parametrize("role", ["supporting", "sensitivity"])
+@pytest.mark.parametrize("effect", [-3.0, 3.0])
+def test_an_enrichment_score_is_shown_and_judged_by_no_rule(role, effect):
+    found = assessed(with_scores(role), [*UP, *scores(effect, role)])
+    assert found.claims[0].verdict == "supported"
+    shown = [row for row in found.evidence if row.test == "set_up"]
+    assert [(row.outcome, row.effect) for row in shown] == [("unclear", effect)] * 2
+
+
+def test_a_score_among_sensitivity_tests_does_not_stand_in_the_way_of_a_contradiction():
+    assert (
+        verdict_on([*DOWN, *scores(3.0, "sensitivity")], with_scores("sensitivity")).verdict == "contradicted"
+    )
+
+
+def test_a_score_decides_nothing_as_primary_test():
+    a_study = Study.model_validate(
+        study_values(claim(enrichment_test(role="primary"), expression_test(role="supporting")))
+        | {"gene_sets": {"ifn": ["GENE2"]}}
+    )
+    found = verdict_on(scores(3.0, "primary"), a_study)
+    assert (found.verdict, found.effect, found.p_value) == ("inconclusive", None, None)
+
+
+def test_direction_only_decides_nothing():
+    assert (
+        verdict_on(both(5.0, None, flags="one_replicate", groups={"case": 1, "control": 1})).verdict
+        == "inconclusive"
+    )
+
+
+@pytest.mark.parametrize(("smallest", "outcome"), [(2, "unclear"), (3, "agrees")])
+def test_two_replicates_need_an_effect_of_one(smallest, outcome):
+    for groups in ({"case": smallest, "control": 9}, {"case": 9, "control": 9, "smallest_cell": smallest}):
+        rows = assessed(study(), both(0.8, 0.2, groups=groups)).evidence
+        assert {row.outcome for row in rows} == {outcome}
+
+
+# Numbers of an estimate
+
+
+def test_what_is_not_finite_is_no_number():
+    numbers = {"effect": 1.0, "se": np.nan, "ci_low": -np.inf, "ci_high": np.inf, "q_value": 0.2, "mean": 7.0}
+    found = Estimate("method", "GENE1", "log2_fold_change", n=3).with_numbers(numbers, np.nan)
+    assert found == Estimate("method", "GENE1", "log2_fold_change", n=3, effect=1.0, q_value=0.2)
+    assert found.with_numbers({"statistic": 2.0}, 0.01) == Estimate(
+        "method", "GENE1", "log2_fold_change", n=3, statistic=2.0, p_value=0.01
+    )
 
 
 # Claims without a test, and the table

@@ -14,6 +14,9 @@ from public_internet import PublicInternet, place
 from running import ROOT, digests, planned, snakemake, without_network
 from small_study import ONE, STUDY, TWO, public, services_of
 
+from reclaim.simulate.internet import simulate_study
+from reclaim.study import read_study
+
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -87,7 +90,7 @@ def test_an_edited_claim_is_marked_and_its_data_are_left_alone(
     study.write_text(STUDY.replace("protein_change: G12C}", "protein_change: G12S}"))
     jobs = planned(tmp_path / "work", ROOT, *arguments)
     assert "announce" in jobs
-    assert {"retrieve", "load_mutations"}.isdisjoint(jobs)
+    assert not [rule for rule in jobs if rule.startswith(("retrieve", "load"))]
     runs(tmp_path / "work", *arguments)
     found = claims(tmp_path / "work")
     assert list(found["post_hoc"]) == [False, True]
@@ -171,3 +174,26 @@ def test_bytes_that_change_during_a_run_are_noticed(web: PublicInternet, study: 
     path = tmp_path / "store" / place(ONE)
     path.write_bytes(path.read_bytes() + b"\0")
     assert f"ERROR {path}: not the bytes of its receipt" in fails(tmp_path / "work", *arguments)
+
+
+def test_every_file_of_every_study_is_found_where_its_url_says(tmp_path: Path) -> None:
+    """All sources and references, also files that only a fetched one names (aliquots of the GDC)."""
+    services = tmp_path / "services"
+    for path in sorted((ROOT / "seeds").glob("*.yaml")):
+        simulate_study(read_study(path), "as_claimed", 1, services)
+    config = {"source": "public", "store": str(tmp_path / "store"), "retries": 0, "timeout": 20}
+    with PublicInternet([services]) as internet:
+        done = snakemake(
+            tmp_path / "work",
+            *("--until", "retrieve", "--config", f"data={json.dumps(config)}"),
+            environment=internet.environment,
+        )
+        assert internet.peak <= 2  # downloads at once
+    assert done.returncode == 0, done.stdout
+    receipts = [
+        json.loads(path.read_text()) for path in (tmp_path / "work/results/public").glob("*/receipts/*.json")
+    ]
+    assert len(receipts) >= 15
+    assert {receipt["status"] for receipt in receipts} == {"present"}
+    fetched = {file["path"] for receipt in receipts for file in receipt["files"]}
+    assert fetched == {str(path.relative_to(services)) for path in services.rglob("*") if path.is_file()}

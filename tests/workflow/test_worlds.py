@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from running import ROOT, digests, planned, snakemake, without_network
 
+PDAC, TREX1 = "cdk46_egfr_pdac", "trex1_sting"
+TESTED_T = ("T1", "T2", "T3", "T5", "T6")
 WORLDS = ("as_claimed", "no_effect", "reversed", "confounded")
 
 
@@ -21,13 +23,16 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def verdicts(folder: Path, world: str) -> dict[str, str]:
+def verdicts(folder: Path, world: str, study: str = "") -> dict[str, str]:
+    """Verdict of every claim, of one study or of all."""
     table = pd.read_csv(folder / "results" / world / "claims.tsv", sep="\t")
+    table = table[table["study"] == study] if study else table
     return dict(zip(table["claim"], table["verdict"], strict=True))
 
 
 def test_every_claim_has_a_verdict(worlds: Path) -> None:
-    found = verdicts(worlds, "as_claimed")
+    assert list(verdicts(worlds, "as_claimed", TREX1)) == [f"T{number}" for number in range(1, 16)]
+    found = verdicts(worlds, "as_claimed", PDAC)
     assert list(found) == [f"P{number}" for number in range(1, 19)]
     assert {
         claim for claim, verdict in found.items() if verdict not in ("not_testable", "no_public_data")
@@ -47,12 +52,18 @@ def test_every_claim_has_a_verdict(worlds: Path) -> None:
 
 def test_as_claimed_supports(worlds: Path) -> None:
     found = verdicts(worlds, "as_claimed")
-    assert {found[claim] for claim in ("P1", "P2", "P6")} <= {"supported", "consistent"}
+    assert {found[claim] for claim in ("P1", "P2", "P6", *TESTED_T)} <= {"supported", "consistent"}
 
 
 @pytest.mark.parametrize("world", ["no_effect", "confounded"])
 def test_nothing_is_supported_where_nothing_is(worlds: Path, world: str) -> None:
     assert "supported" not in verdicts(worlds, world).values()
+
+
+def test_expression_claims_are_not_even_consistent_where_nothing_is(worlds: Path) -> None:
+    """Positive controls work in that world too, and must not speak for the claims they gate."""
+    found = verdicts(worlds, "no_effect")
+    assert {found[claim] for claim in TESTED_T} <= {"not_supported", "inconclusive"}
 
 
 def test_a_naive_reading_of_the_confounded_world_would_be_wrong(worlds: Path) -> None:
@@ -69,7 +80,10 @@ def test_a_naive_reading_of_the_confounded_world_would_be_wrong(worlds: Path) ->
 
 def test_reversed_is_never_supported_or_consistent(worlds: Path) -> None:
     found = verdicts(worlds, "reversed")
-    assert {found[claim] for claim in ("P1", "P2", "P6", "P18")} <= {"contradicted", "not_supported"}
+    assert {found[claim] for claim in ("P1", "P2", "P6", "P18", *TESTED_T)} <= {
+        "contradicted",
+        "not_supported",
+    }
     assert found["P1"] == found["P2"] == "contradicted"
 
 
@@ -103,8 +117,10 @@ def test_same_bytes_without_a_network_and_on_one_core(worlds: Path, tmp_path: Pa
 
 def test_simulated_bytes_stay_simulated_in_a_store_of_public_data(worlds: Path, tmp_path: Path) -> None:
     store = tmp_path / "store"
-    shutil.copytree(worlds / "simulated" / "as_claimed" / "cdk46_egfr_pdac", store)
-    (store / "simulation.json").unlink()
+    shutil.copytree(worlds / "simulated" / "as_claimed", tmp_path / "as_claimed")
+    for study in (PDAC, TREX1):
+        (tmp_path / "as_claimed" / study / "simulation.json").unlink()
+        shutil.copytree(tmp_path / "as_claimed" / study, store, dirs_exist_ok=True)
     done = snakemake(tmp_path / "work", "--config", f"data={{source: mirror, store: '{store}'}}")
     assert done.returncode == 0, done.stdout
     claims = pd.read_csv(tmp_path / "work" / "results" / "public" / "claims.tsv", sep="\t")
@@ -120,6 +136,7 @@ def test_stable_files_of_a_run(worlds: Path) -> None:
         "claims.tsv",
         "evidence.tsv",
         "report.html",
+        "trex1_sting",
     ]
     data = sorted(path.name for path in (run / "cdk46_egfr_pdac" / "data").glob("pdac_tcga.*"))
     assert data == [f"pdac_tcga.{part}" for part in DATA_PARTS]
@@ -151,19 +168,20 @@ def test_editing_a_library_module_reruns_what_depends_on_it_and_nothing_else(tmp
     for part in ("config", "profiles", "seeds", "workflow", "envs"):
         shutil.copytree(ROOT / part, root / part)
     shutil.copy2(ROOT / "Snakefile", root)
-    assert snakemake(work, root=root).returncode == 0
-    assert planned(work, root) == {}
+    only = ("--config", f"studies=[{PDAC}]")
+    assert snakemake(work, *only, root=root).returncode == 0
+    assert planned(work, root, *only) == {}
     library = root / "workflow" / "scripts" / "reclaim"
 
     def touch_up(module: str) -> dict[str, int]:
         path = library / module
         before = path.read_bytes()
         path.write_bytes(before + b"\n# edited\n")
-        jobs = planned(work, root)
+        jobs = planned(work, root, *only)
         path.write_bytes(before)
         return jobs
 
-    study = "cdk46_egfr_pdac"
+    study = PDAC
     downstream = {"assess": 1, "report_page": 1, "all": 1}
     jobs = touch_up("analyses/mutual_exclusivity.py")
     assert jobs.pop("total")
@@ -173,7 +191,7 @@ def test_editing_a_library_module_reruns_what_depends_on_it_and_nothing_else(tmp
     assert jobs == downstream
     jobs = touch_up("sources/maf.py")
     assert set(jobs) == {
-        "load_mutations",
+        f"load_mutations_{study}",
         f"mutation_frequency_{study}",
         f"mutual_exclusivity_{study}",
         *downstream,

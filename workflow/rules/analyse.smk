@@ -7,13 +7,10 @@ for JOB in PLAN.analyses():
         name:
             f"{JOB.analysis}_{JOB.study}"
         input:
-            mutations=[f"results/{{run}}/{JOB.study}/data/{name}.mutations.parquet" for name in JOB.datasets],
-            copy_number=[
-                f"results/{{run}}/{JOB.study}/data/{name}.copy_number.parquet" for name in JOB.datasets
-            ],
-            samples=[f"results/{{run}}/{JOB.study}/data/{name}.samples.parquet" for name in JOB.datasets],
-            clinical=[f"results/{{run}}/{JOB.study}/data/{name}.clinical.parquet" for name in JOB.datasets],
-            ledger=[f"results/{{run}}/{JOB.study}/data/{name}.ledger.json" for name in JOB.datasets],
+            data=JOB.data,
+            ledgers=JOB.ledgers,
+            rankings=list(JOB.rankings.values()),
+            libraries=list(JOB.libraries.values()),
             code=CODE[JOB.analysis],
         output:
             evidence=f"results/{{run}}/{JOB.study}/evidence/{JOB.analysis}.tsv",
@@ -31,6 +28,9 @@ for JOB in PLAN.analyses():
             analysis=JOB.analysis,
             slice=JOB.slice,
             datasets=JOB.datasets,
+            rankings=list(JOB.rankings),
+            libraries=list(JOB.libraries),
+            store=lambda wildcards, study=JOB.study: PLAN.store(wildcards.run, study),
             results=JOB.results,
         message:
             f"Running {JOB.analysis} tests of {JOB.study} ({{wildcards.run}})"

@@ -1,29 +1,66 @@
-"""Needs receipts; makes the canonical tables of every data set, and a ledger of what was dropped."""
+"""Needs receipts; makes the canonical objects of every data set, and a ledger of what was dropped.
 
+One rule per study and kind of data: names of data sets need not differ between studies.
+"""
 
-rule load_mutations:
-    """Mutations, copy-number calls, samples and clinical columns of one cohort, one tumour per patient."""
-    input:
-        receipt="results/{run}/{study}/receipts/{dataset}.json",
-        code=CODE["load_mutations"],
-    output:
-        mutations="results/{run}/{study}/data/{dataset}.mutations.parquet",
-        copy_number="results/{run}/{study}/data/{dataset}.copy_number.parquet",
-        samples="results/{run}/{study}/data/{dataset}.samples.parquet",
-        clinical="results/{run}/{study}/data/{dataset}.clinical.parquet",
-        ledger="results/{run}/{study}/data/{dataset}.ledger.json",
-    log:
-        "logs/{run}/{study}/load_mutations/{dataset}.log",
-    benchmark:
-        "logs/{run}/{study}/load_mutations/{dataset}.benchmark.tsv"
-    conda:
-        "../../envs/reclaim.yaml"
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-    params:
-        dataset=lambda wildcards: PLAN.dataset_slice(wildcards.study, wildcards.dataset),
-        store=lambda wildcards: PLAN.store(wildcards.run, wildcards.study),
-    message:
-        "Loading {wildcards.dataset} of {wildcards.study} ({wildcards.run})"
-    script:
-        "../scripts/load_mutations.py"
+for STUDY in PLAN.studies:
+
+    rule:
+        """Mutations, copy-number calls, samples and clinical columns of a cohort, one tumour per patient."""
+        name:
+            f"load_mutations_{STUDY}"
+        input:
+            receipt=f"results/{{run}}/{STUDY}/receipts/{{dataset}}.json",
+            code=CODE["load_mutations"],
+        output:
+            mutations=f"results/{{run}}/{STUDY}/data/{{dataset}}.mutations.parquet",
+            copy_number=f"results/{{run}}/{STUDY}/data/{{dataset}}.copy_number.parquet",
+            samples=f"results/{{run}}/{STUDY}/data/{{dataset}}.samples.parquet",
+            clinical=f"results/{{run}}/{STUDY}/data/{{dataset}}.clinical.parquet",
+            ledger=f"results/{{run}}/{STUDY}/data/{{dataset}}.ledger.json",
+        log:
+            f"logs/{{run}}/{STUDY}/load/{{dataset}}.log",
+        benchmark:
+            f"logs/{{run}}/{STUDY}/load/{{dataset}}.benchmark.tsv"
+        wildcard_constraints:
+            dataset="|".join(PLAN.names_of(STUDY, "mutations")) or "(?!)",
+        conda:
+            "../../envs/reclaim.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        params:
+            dataset=lambda wildcards, study=STUDY: PLAN.dataset_slice(study, wildcards.dataset),
+            store=lambda wildcards, study=STUDY: PLAN.store(wildcards.run, study),
+        message:
+            f"Loading {{wildcards.dataset}} of {STUDY} ({{wildcards.run}})"
+        script:
+            "../scripts/load_mutations.py"
+
+    rule:
+        """Expression of a data set under approved gene symbols, with its sample table."""
+        name:
+            f"load_expression_{STUDY}"
+        input:
+            receipt=f"results/{{run}}/{STUDY}/receipts/{{dataset}}.json",
+            symbols=f"results/{{run}}/{STUDY}/receipts/hgnc.json",
+            code=CODE["load_expression"],
+        output:
+            data=f"results/{{run}}/{STUDY}/data/{{dataset}}.h5ad",
+            ledger=f"results/{{run}}/{STUDY}/data/{{dataset}}.ledger.json",
+        log:
+            f"logs/{{run}}/{STUDY}/load/{{dataset}}.log",
+        benchmark:
+            f"logs/{{run}}/{STUDY}/load/{{dataset}}.benchmark.tsv"
+        wildcard_constraints:
+            dataset="|".join(PLAN.names_of(STUDY, "expression")) or "(?!)",
+        conda:
+            "../../envs/reclaim.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        params:
+            dataset=lambda wildcards, study=STUDY: PLAN.dataset_slice(study, wildcards.dataset),
+            store=lambda wildcards, study=STUDY: PLAN.store(wildcards.run, study),
+        message:
+            f"Loading {{wildcards.dataset}} of {STUDY} ({{wildcards.run}})"
+        script:
+            "../scripts/load_expression.py"

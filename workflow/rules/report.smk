@@ -1,6 +1,7 @@
 """Needs verdicts, evidence, receipts and ledgers; makes the report page, and a figure per study."""
 
 REPORT_DATASETS = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].datasets]
+REPORT_REFERENCES = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].references()]
 
 
 report: "../report/workflow.rst"
@@ -12,6 +13,7 @@ rule report_page:
         claims="results/{run}/claims.json",
         evidence="results/{run}/evidence.tsv",
         receipts=[f"results/{{run}}/{study}/receipts/{name}.json" for study, name in REPORT_DATASETS],
+        references=[f"results/{{run}}/{study}/receipts/{name}.json" for study, name in REPORT_REFERENCES],
         ledgers=[f"results/{{run}}/{study}/data/{name}.ledger.json" for study, name in REPORT_DATASETS],
         registration=lambda wildcards: PLAN.registration(wildcards.run),
         templates=sorted(
@@ -47,7 +49,7 @@ rule report_page:
     params:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
         seed=PLAN.config.seed,
-        packages=["numpy", "pandas", "scipy", "statsmodels", "matplotlib", "snakemake"],
+        packages=["numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pydeseq2", "gseapy", "snakemake"],
     message:
         "Writing the report page ({wildcards.run})"
     script:

@@ -22,7 +22,7 @@ with job(snakemake.log[0]):
     urls = {
         study.id: [
             request.url
-            for dataset in study.datasets.values()
+            for dataset in [*study.datasets.values(), *study.references().values()]
             for request in requests_for(dataset, Path(beside))
             if request.url
         ]

@@ -8,7 +8,7 @@ from reclaim.dataset import Dataset
 from reclaim.job import job, write_json, write_whole
 from reclaim.mutations import PARTS
 from reclaim.retrieve.receipt import Receipt
-from reclaim.sources.load import load_mutations
+from reclaim.sources.load_mutations import load_mutations
 
 with job(snakemake.log[0]):
     receipt = Receipt.model_validate_json(Path(snakemake.input.receipt).read_bytes())

@@ -16,12 +16,20 @@ from reclaim.retrieve.registration import read_registrations
 from reclaim.study import Study
 from reclaim.verdict import ClaimRow
 
+
+def read_each(model, names, paths):
+    """One model per name, from the next files."""
+    return {name: model.model_validate_json(Path(next(paths)).read_bytes()) for name in names}
+
+
 with job(snakemake.log[0]):
     run, seed = snakemake.wildcards.run, snakemake.params.seed
     claims = [ClaimRow.model_validate(row) for row in json.loads(Path(snakemake.input.claims).read_bytes())]
     evidence = read_evidence(Path(snakemake.input.evidence))
     registered = read_registrations(snakemake.input.registration)
-    receipts, ledgers = iter(snakemake.input.receipts), iter(snakemake.input.ledgers)
+    receipts, references, ledgers = (
+        iter(snakemake.input[kind]) for kind in ("receipts", "references", "ledgers")
+    )
     views = []
     for described in snakemake.params.studies:
         study = Study.model_validate(described)
@@ -29,9 +37,10 @@ with job(snakemake.log[0]):
             study,
             [row for row in claims if row.study == study.id],
             [row for row in evidence if row.study == study.id],
-            {name: Receipt.model_validate_json(Path(next(receipts)).read_bytes()) for name in study.datasets},
-            {name: Ledger.model_validate_json(Path(next(ledgers)).read_bytes()) for name in study.datasets},
+            read_each(Receipt, study.datasets, receipts),
+            read_each(Ledger, study.datasets, ledgers),
             registered.get(study.id, {}),
+            read_each(Receipt, study.references(), references),
         )
         views.append(study_view(results, run, seed))
     versions = {"reclaim": reclaim.__version__, "Python": platform.python_version()}

@@ -155,13 +155,34 @@ class DifferentialExpression(AnyTest):
     expected: Sign
 
 
+class Detection(AnyTest):
+    """Share of samples in which a gene is measured at all: a gate for everything said of that gene."""
+
+    analysis: Literal["detection"]
+    feature: GeneFeature
+    at_least: float = Field(
+        gt=0, description="Smallest value that counts as detected, in the unit of the data (10 counts, say)."
+    )
+
+
 class GeneSetEnrichment(AnyTest):
-    """Normalised enrichment score of a set in a ranking, or the odds ratio of over-representation."""
+    """Normalised enrichment score of a set in the ranking of another test, or the log odds ratio of its
+    over-representation among that test's significant genes."""
 
     analysis: Literal["gene_set_enrichment"]
-    gene_set: str
+    gene_set: Identifier = Field(description="A name under gene_sets.")
     method: Literal["prerank", "over_representation"] = "prerank"
+    max_q: float = Field(0.05, gt=0, le=1, description="For over_representation: which genes count as hits.")
     expected: Sign
+
+    @model_validator(mode="after")
+    def _ranking(self) -> GeneSetEnrichment:
+        if not isinstance(self.with_.get("ranking"), ResultOf):
+            raise ValueError(
+                "gene_set_enrichment ranks genes by another test; add with: {ranking: {test: ID of a "
+                "differential_expression test}}"
+            )
+        return self
 
 
 class Coexpression(AnyTest):
@@ -285,6 +306,7 @@ ClaimTest = Annotated[
     MutationFrequency
     | MutualExclusivity
     | DifferentialExpression
+    | Detection
     | GeneSetEnrichment
     | Coexpression
     | Survival
@@ -302,6 +324,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "mutation_frequency": frozenset({"mutations"}),
     "mutual_exclusivity": frozenset({"mutations"}),
     "differential_expression": frozenset({"expression"}),
+    "detection": frozenset({"expression"}),
     "gene_set_enrichment": frozenset({"expression"}),
     "coexpression": frozenset({"expression"}),
     "survival": frozenset({"expression", "clinical"}),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -78,6 +79,12 @@ FLAGS = {
     "single_class": "One of the two alterations is present in all patients or in none.",
     "few_events": "Fewer than five patients are expected to carry both alterations.",
     "not_estimable": "The model could not be fitted to these data.",
+    "not_on_platform": "The gene, or most of the set, is not measured in this data set.",
+    "not_detected": "The gene has no reads, or no values, in these samples.",
+    "one_replicate": "A group has a single sample: only a direction can be given.",
+    "two_replicates": "A group has two samples: never decided on an adjusted p-value alone.",
+    "source_confounded": "Case and control come from different projects: never the sole basis of a verdict.",
+    "circular_members": "Genes of the set that the test itself is about were removed.",
     "gate_failed": "A gate of the claim failed on this data set.",
 }
 """Codes of the guards, in words."""
@@ -99,10 +106,30 @@ class Estimate:
     ci_high: float | None = None
     statistic: float | None = None
     p_value: float | None = None
+    q_value: float | None = None
     stratum: str = "all"
     flags: tuple[str, ...] = ()
     note: str = ""
     valid: bool = True
+
+    def with_numbers(self, numbers: Mapping[str, float], p_value: float | None) -> Estimate:
+        """Effect, se, interval, statistic and q-value by their names, and the p-value; what is not finite is
+        None."""
+
+        def number(name: str) -> float | None:
+            value = numbers.get(name, math.nan)
+            return value if math.isfinite(value) else None
+
+        return replace(
+            self,
+            effect=number("effect"),
+            se=number("se"),
+            ci_low=number("ci_low"),
+            ci_high=number("ci_high"),
+            statistic=number("statistic"),
+            q_value=number("q_value"),
+            p_value=p_value if p_value is not None and math.isfinite(p_value) else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -132,7 +159,6 @@ class Setting:
         return EvidenceRow(
             **asdict(self),
             **found,
-            q_value=None,
             outcome=None if valid else "invalid",
             mde=None if estimate.se is None else MDE_FACTOR * estimate.se,
             null_percentile=None,

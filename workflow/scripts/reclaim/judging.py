@@ -39,6 +39,9 @@ Comparators = Mapping[str, float]
 """Effects, in natural sign, of what a subject is ranked against, by gene or experiment."""
 
 
+SHOWN_ONLY = {"normalised_enrichment_score"}
+"""Effects without an interval or a margin: printed, and judged by no rule."""
+
 Gates = Mapping[tuple[str, str], bool]
 """Whether a gate passed, by test and data set."""
 
@@ -59,8 +62,9 @@ class JudgedClaim:
 
 
 def arm_sizes(row: EvidenceRow) -> list[int]:
-    """Samples per arm, of a test that compares two groups."""
-    return [count for key, count in json.loads(row.groups).items() if key in ("case", "control")]
+    """Samples per arm, of a test that compares two groups; with an interaction, of the smallest of its four."""
+    arms = ("case", "control", "smallest_cell")
+    return [count for key, count in json.loads(row.groups).items() if key in arms]
 
 
 def margin_of(decision: AnyDecision, rows: Sequence[EvidenceRow]) -> float:
@@ -110,7 +114,8 @@ def judge_claim(
     sensitivity = [
         str(judge(claim, test.id, by_test[test.id], seed).outcome[0])
         for test in claim.tests
-        if test.role == "sensitivity" and test.id in by_test
+        if test.role == "sensitivity"
+        and any(row.effect_name not in SHOWN_ONLY for row in by_test.get(test.id, []))
     ]
     opposed_by = [
         test.id
@@ -141,7 +146,7 @@ def judge(
         # A row without a finite effect, such as an odds ratio of 0, is no invalid test.
         return _nothing("unclear" if any(row.outcome != "invalid" for row in rows) else "invalid")
     name = valid[0].effect_name
-    if isinstance(decision, Bound) != (name == "share"):
+    if isinstance(decision, Bound) != (name == "share") or name in SHOWN_ONLY:
         return _nothing("unclear")  # a supporting or sensitivity test of another kind is only shown
     if isinstance(decision, Bound):
         return judge_bound(

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reclaim.claim_tests import ClaimTest
+from reclaim.claim_tests import ClaimTest, DifferentialExpression, ResultOf
 from reclaim.config import WORLDS, Config, check_config
-from reclaim.dataset import FileDataset, kind_of
+from reclaim.dataset import kind_of
 from reclaim.errors import UserError, did_you_mean
-from reclaim.study import Bound, Claim, Conjunction, Study, read_study
+from reclaim.study import Bound, Claim, Conjunction, LibrarySet, Study, read_study
 
-ANALYSES = ("mutation_frequency", "mutual_exclusivity")
+ANALYSES = (
+    "mutation_frequency",
+    "mutual_exclusivity",
+    "detection",
+    "differential_expression",
+    "gene_set_enrichment",
+)
 """Kinds of test that this version runs."""
 
-READERS = {"mutations"}
-"""Kinds of data set that this version reads."""
+CANONICAL: dict[str, list[str]] = {
+    "mutations": [f"{part}.parquet" for part in ("mutations", "copy_number", "samples", "clinical")],
+    "expression": ["h5ad"],
+}
+"""Kinds of data set that this version reads -> endings of their canonical files."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,13 @@ class AnalysisJob:
     study: str
     analysis: str
     datasets: list[str]
+    data: list[str]
+    """Canonical files of each data set in turn."""
+    ledgers: list[str]
+    rankings: dict[str, str]
+    """Full results of other tests that this job reads, by `test/dataset`."""
+    libraries: dict[str, str]
+    """Receipts of gene-set libraries, by name."""
     results: list[str]
     slice: dict[str, Any]
 
@@ -51,11 +68,16 @@ class Plan:
         """Folder in URL layout from which a run reads."""
         return f"simulated/{run}/{study}" if self.is_simulated(run) else self.config.data.store
 
+    def names_of(self, study: str, kind: str) -> list[str]:
+        """Data sets of one kind."""
+        return [name for name, one in self.studies[study].datasets.items() if kind_of(one) == kind]
+
     def dataset_slice(self, study: str, name: str) -> dict[str, Any]:
-        """One data set, for the jobs that fetch and load it."""
+        """One data set or reference, for the jobs that fetch and load it."""
+        one = self.studies[study]
         return {
             "name": name,
-            "dataset": _plain(self.studies[study].datasets[name]),
+            "dataset": _plain(one.datasets[name] if name in one.datasets else one.references()[name]),
             "beside": self.beside(study),
         }
 
@@ -83,16 +105,41 @@ class Plan:
     def _analysis(self, study: Study, analysis: str) -> AnalysisJob:
         tests = [(claim, test) for claim, test in study.tests() if test.analysis == analysis]
         names = [name for name in study.datasets if any(name in test.datasets for _, test in tests)]
+        folder = f"results/{{run}}/{study.id}"
+        rankings = [
+            f"{ranking.test}/{name}"
+            for _, test in tests
+            if isinstance(ranking := test.with_.get("ranking"), ResultOf)
+            for name in test.datasets
+        ]
+        libraries = _libraries(study, analysis, [test for _, test in tests])
         return AnalysisJob(
             study=study.id,
             analysis=analysis,
             datasets=names,
+            data=[
+                f"{folder}/data/{name}.{ending}"
+                for name in names
+                for ending in CANONICAL[kind_of(study.datasets[name])]
+            ],
+            ledgers=[f"{folder}/data/{name}.ledger.json" for name in names],
+            rankings={key: f"{folder}/{key}.parquet" for key in dict.fromkeys(rankings)},
+            libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
             results=[f"{test.id}/{name}" for _, test in tests for name in test.datasets],
             slice={
                 "study": study.id,
                 "file": str(self.files[study.id]),
                 "tests": [_test_slice(claim, test) for claim, test in tests],
                 "datasets": {name: _plain(study.datasets[name]) for name in names},
+                "gene_sets": study.model_dump(mode="json", include={"gene_sets"})["gene_sets"],
+                "subjects": {
+                    test.id: [test.feature.gene]
+                    for _, test in study.tests()
+                    if isinstance(test, DifferentialExpression) and test.feature.gene
+                }
+                if rankings
+                else {},
+                "seed": self.config.seed,
             },
         )
 
@@ -151,6 +198,16 @@ def _study_files(config: Config, seeds: Path) -> list[Path]:
     return chosen
 
 
+def _libraries(study: Study, analysis: str, tests: Sequence[ClaimTest]) -> list[str]:
+    """Libraries that the tests need: those of their sets; for enrichment all, as its tables hold every set."""
+    if analysis == "gene_set_enrichment":
+        return list(study.libraries)
+    named = [test.feature.gene_set for test in tests if isinstance(test, DifferentialExpression)]
+    sets = [one for name, one in study.gene_sets.items() if name in named]
+    used = {one.library for one in sets if isinstance(one, LibrarySet)}
+    return [name for name in study.libraries if name in used]
+
+
 def _not_runnable(study: Study, path: Path) -> list[str]:
     """Tests that the format knows and this version cannot run yet."""
     messages = [
@@ -160,9 +217,15 @@ def _not_runnable(study: Study, path: Path) -> list[str]:
         if test.analysis not in ANALYSES
     ]
     messages += [
-        f"{path}: data set {name}: format {dataset.format!r} is not read by this version; it reads: maf"
+        f"{path}: test {test.id}: pseudobulk is not made by this version. State the claim as no_public_data until then"
+        for _, test in study.tests()
+        if test.analysis in ANALYSES and getattr(test, "pseudobulk", None)
+    ]
+    messages += [
+        f"{path}: data set {name}: {kind_of(dataset)} are not read by this version; it reads: "
+        f"{' and '.join(CANONICAL)}"
         for name, dataset in study.datasets.items()
-        if isinstance(dataset, FileDataset) and kind_of(dataset) not in READERS
+        if kind_of(dataset) not in CANONICAL
     ]
     return messages
 

@@ -19,6 +19,7 @@ from reclaim.dataset import Dataset, kind_of
 from reclaim.errors import UserError, did_you_mean
 from reclaim.marked_yaml import MarkedDocument, Step, read_marked_yaml
 from reclaim.model import Model, explain
+from reclaim.reference import SYMBOLS, GeneSetLibrary, Reference, SymbolReference
 
 RESERVED_IDS = {"data", "receipts", "evidence", "figures"}
 """Folders of results/<run>/<study>/ that a test's own folder must not hide."""
@@ -185,17 +186,36 @@ class Rejected(Model):
     reason: str
 
 
+class LibrarySet(Model):
+    """A set of a published library, by its name there."""
+
+    library: Identifier = Field(description="A name under libraries.")
+    set: str
+
+
 class Study(Model):
     id: Identifier
     title: str
     source: Source
     datasets: dict[Identifier, Dataset] = Field(default_factory=dict)
-    gene_sets: dict[Identifier, list[Gene]] = Field(default_factory=dict)
+    libraries: dict[Identifier, GeneSetLibrary] = Field(
+        default_factory=dict, description="Published gene sets, fetched like data sets."
+    )
+    gene_sets: dict[Identifier, list[Gene] | LibrarySet] = Field(
+        default_factory=dict, description="Sets by name: own lists of genes, or a set of a library."
+    )
     rejected: list[Rejected] = Field(
         default_factory=list, description="Considered data sets, and why not used."
     )
     conflicts: list[str] = Field(default_factory=list, description="Where the source contradicts itself.")
     claims: list[Claim] = Field(min_length=1)
+
+    def references(self) -> dict[str, Reference]:
+        """Files beside the data sets: gene-set libraries, and the symbol table that expression needs."""
+        found: dict[str, Reference] = dict(self.libraries)
+        if any(kind_of(dataset) == "expression" for dataset in self.datasets.values()):
+            found[SYMBOLS] = SymbolReference(source="hgnc")
+        return found
 
     def tests(self) -> Iterator[tuple[Claim, ClaimTest]]:
         """Every test with its claim, in file order."""
@@ -233,6 +253,7 @@ def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
     for i, claim in enumerate(study.claims):
         for j, test in enumerate(claim.tests):
             where: list[Step] = ["claims", i, "tests", j]
+            yield from _unknown_sets(study, test, where)
             if test.id in RESERVED_IDS:
                 yield [*where, "id"], f"the test id {test.id!r} is reserved; choose another"
             names = list(test.datasets)
@@ -263,15 +284,36 @@ def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
                         [*where, "datasets"],
                         f"{count} data sets share the patients {pool!r} and must not be pooled; keep one of them",
                     )
-    known = {test.id for _, test in study.tests()}
+    for name, gene_set in study.gene_sets.items():
+        if not gene_set:
+            yield ["gene_sets", name], f"the gene set {name!r} is empty; list its genes, or take it out"
+        if isinstance(gene_set, LibrarySet) and gene_set.library not in study.libraries:
+            yield (
+                ["gene_sets", name],
+                f"unknown library {gene_set.library!r}{did_you_mean(gene_set.library, study.libraries)}; "
+                f"expected one of: {', '.join(study.libraries) or 'none is listed under libraries'}",
+            )
+    for name in study.references():
+        if name in study.datasets:
+            yield (
+                ["datasets", name],
+                f"{name!r} is also the name of a library or of the symbol table; choose another",
+            )
+    named = {part.library for part in study.gene_sets.values() if isinstance(part, LibrarySet)}
+    for name in study.libraries:
+        if name not in named:
+            yield ["libraries", name], f"no gene set is taken from library {name!r}; use it or take it out"
+    known = {test.id: test for _, test in study.tests()}
     for i, claim in enumerate(study.claims):
         for j, test in enumerate(claim.tests):
-            for value in test.with_.values():
+            for role, value in test.with_.items():
                 if isinstance(value, ResultOf) and value.test not in known:
                     yield (
                         ["claims", i, "tests", j, "with"],
                         f"no test {value.test!r}{did_you_mean(value.test, known)}; name a test of this study",
                     )
+                elif isinstance(value, ResultOf) and role == "ranking":
+                    yield from _unfit_ranking(test, known[value.test], ["claims", i, "tests", j, "with"])
     gates = {test.id for _, test in study.tests() if test.role == "gate"}
     for i, claim in enumerate(study.claims):
         for name in claim.gated_by:
@@ -287,6 +329,41 @@ def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
                 ["datasets", name],
                 f"no test uses data set {name!r}; use it, or move it to `rejected` with the reason",
             )
+
+
+def _unknown_sets(study: Study, test: ClaimTest, where: list[Step]) -> Iterator[tuple[list[Step], str]]:
+    """Names of gene sets that the study does not list."""
+    features = [getattr(test, "feature", None), *getattr(test, "features", [])]
+    names = [getattr(feature, "gene_set", None) for feature in features] + [getattr(test, "gene_set", None)]
+    for name in names:
+        if isinstance(name, str) and name not in study.gene_sets:
+            yield (
+                [*where, "gene_set"],
+                f"unknown gene set {name!r}{did_you_mean(name, study.gene_sets)}; "
+                f"expected one of: {', '.join(study.gene_sets) or 'none is listed under gene_sets'}",
+            )
+        if isinstance(name, list) and not name:
+            yield [*where, "feature"], "the gene set is empty; list its genes"
+    if test.analysis == "detection" and test.feature.gene is None:
+        yield [*where, "feature"], "detection looks at one gene; name it under gene"
+
+
+def _unfit_ranking(
+    test: ClaimTest, ranking: ClaimTest, where: list[Step]
+) -> Iterator[tuple[list[Step], str]]:
+    """A ranking is of all genes, and on the same data set."""
+    if ranking.analysis != "differential_expression":
+        yield (
+            where,
+            f"test {ranking.id!r} is {ranking.analysis} and ranks no genes; name a differential_expression test",
+        )
+        return
+    lacking = [name for name in test.datasets if name not in ranking.datasets]
+    if lacking:
+        yield (
+            where,
+            f"test {ranking.id!r} does not run on {', '.join(lacking)}; add that to its data sets, or take it out of this test's",
+        )
 
 
 def _repeated(study: Study) -> Iterator[tuple[list[Step], str]]:

@@ -197,7 +197,11 @@ def _decide(
         calibration,
     )
 
-    if outcome == "agrees":
+    confounded = _source_confounded(valid, outcome)
+    if confounded and outcome in ("agrees", "opposite"):
+        verdict = "inconclusive"
+        reason = f"the rule {'agrees' if outcome == 'agrees' else 'is opposite'}: but case and control always come from different projects"
+    elif outcome == "agrees":
         if holm is not None and holm >= HOLM_LEVEL:
             shortfalls.append(f"Holm-adjusted p is {holm:.2g}")
         if claim.decision.rule == "lookup":
@@ -223,7 +227,7 @@ def _decide(
             shortfalls.append(f"Holm-adjusted p of the opposite is {holm_opposite or 1:.2g}")
         verdict = "not_supported" if shortfalls else "contradicted"
         reason = "the rule is opposite" + (": but " + "; ".join(shortfalls) if shortfalls else "")
-    elif outcome == "negligible" and tier == "matched":
+    elif outcome == "negligible" and tier == "matched" and not confounded:
         verdict, reason = "not_supported", "a precise estimate within the margin"
     else:
         verdict = "inconclusive"
@@ -255,6 +259,21 @@ def _decide(
     )
 
 
+def _source_confounded(valid: Sequence[EvidenceRow], outcome: str) -> bool:
+    """Whether the outcome rests on nothing but groups from different projects, which differ in all that the
+    projects do differently. A conjunction agrees by all its parts, and is opposite by those that are."""
+    by_test: dict[str, list[EvidenceRow]] = {}
+    for row in valid:
+        by_test.setdefault(row.test, []).append(row)
+    parts = list(by_test.values())
+    alone = [all("source_confounded" in row.flags.split(",") for row in rows) for rows in parts]
+    if outcome == "opposite":
+        against = [any(row.outcome == "opposite" for row in rows) for rows in parts]
+        alone = [one for one, is_against in zip(alone, against, strict=True) if is_against] or alone
+        return bool(alone) and all(alone)
+    return any(alone)
+
+
 def _shortfalls(study: Study, valid: list[EvidenceRow], tier: str | None) -> list[str]:
     """What the primary rows lack of what `supported` and `contradicted` both need."""
     found = []
@@ -283,7 +302,12 @@ def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
         notes = sorted({f"{row.dataset}: {(row.note or row.flags).rstrip('.')}" for row in item.primary})
         return "no valid test" + (f" ({'; '.join(notes)})" if notes else "")
     if outcome == "negligible":
-        return "a precise estimate within the margin, but not on matched data"
+        but = (
+            "case and control always come from different projects"
+            if item.primary[0].tier == "matched" and all(row.tier == "matched" for row in item.primary)
+            else "not on matched data"
+        )
+        return f"a precise estimate within the margin, but {but}"
     parts = [remark] if remark else []
     if isinstance(item.claim.decision, Bound):
         words = {"rare": "above 10 % or below 5 %", "nearly_all": "above 85 % or below 75 %"}

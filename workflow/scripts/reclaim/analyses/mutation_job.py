@@ -16,12 +16,13 @@ def run_mutation_job(snakemake: Any, estimate: Any, every_feature: Any, genes_of
     """Everything between the `snakemake` object of a rule and its output files."""
     with job(snakemake.log[0]):
         slice_ = snakemake.params.slice
+        files = iter(snakemake.input.data)  # the parts of each cohort in turn
         loaded = {
             name: LoadedCohort(
-                read_cohort({part: Path(snakemake.input[part][i]) for part in PARTS}),
-                Ledger.model_validate_json(Path(snakemake.input.ledger[i]).read_bytes()),
+                read_cohort({part: Path(next(files)) for part in PARTS}),
+                Ledger.model_validate_json(Path(ledger).read_bytes()),
             )
-            for i, name in enumerate(snakemake.params.datasets)
+            for name, ledger in zip(snakemake.params.datasets, snakemake.input.ledgers, strict=True)
         }
         rows, tables = run_tests(slice_, snakemake.wildcards.run, loaded, estimate, every_feature, genes_of)
         for key, path in zip(snakemake.params.results, snakemake.output.results, strict=True):

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from reclaim.dataset import CbioportalDataset, FileDataset
+from reclaim.dataset import (
+    CbioportalDataset,
+    Dataset,
+    ExpressionKeys,
+    FileDataset,
+    GdcDataset,
+    GeoDataset,
+    MutationCalls,
+    XenaDataset,
+    kind_of,
+)
 from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.words import byte_size, count, listing, plural, sentence
 from reclaim.retrieve.receipt import Receipt
@@ -58,32 +68,49 @@ def dataset_view(study: Study, name: str, receipt: Receipt, ledger: Ledger, simu
         absent=absent,
         flow=ledger.flow,
         dropped=[(reason, count(number)) for reason, number in ledger.dropped.items()],
-        files=[
-            FileView(
-                name=file.name,
-                url=file.url,
-                path=file.path,
-                size=byte_size(file.bytes),
-                exact_bytes=count(file.bytes),
-                sha256=file.sha256,
-                retrieved=", ".join(
-                    f"{word} {value}"
-                    for word, value in (
-                        ("last modified", file.last_modified),
-                        ("retrieved", file.retrieved_at),
-                    )
-                    if value
-                ),
-            )
-            for file in receipt.files
-        ],
+        files=file_views(receipt),
         simulated=simulated and not local,
     )
 
 
-def _source(dataset: CbioportalDataset | FileDataset) -> str:
-    if isinstance(dataset, CbioportalDataset):
-        return f"cBioPortal, study {dataset.study}"
+def file_views(receipt: Receipt) -> list[FileView]:
+    """The files that a data set or reference rests on."""
+    return [
+        FileView(
+            name=file.name,
+            url=file.url,
+            path=file.path,
+            size=byte_size(file.bytes),
+            exact_bytes=count(file.bytes),
+            sha256=file.sha256,
+            retrieved=", ".join(
+                f"{word} {value}"
+                for word, value in (
+                    ("last modified", file.last_modified),
+                    ("retrieved", file.retrieved_at),
+                )
+                if value
+            ),
+        )
+        for file in receipt.files
+    ]
+
+
+def _source(dataset: Dataset) -> str:
+    match dataset:
+        case CbioportalDataset():
+            return f"cBioPortal, study {dataset.study}"
+        case GeoDataset():
+            what = {
+                "series_matrix": "series matrix",
+                "ncbi_counts": "NCBI’s counts",
+                "supplementary": "supplementary counts",
+            }
+            return f"GEO, series {dataset.series}, {what[dataset.expression]}"
+        case XenaDataset():
+            return f"UCSC Xena, {dataset.hub}, {dataset.matrix}"
+        case GdcDataset():
+            return f"Genomic Data Commons, STAR counts of {dataset.project}"
     return f"file {dataset.path} ({dataset.format})"
 
 
@@ -100,7 +127,8 @@ def _facts(study: Study, name: str, receipt: Receipt) -> list[tuple[str, str]]:
         patients = f"pool {pool}, shared with {listing(sharing)}; never pooled in one test"
     else:
         patients = f"pool {pool}, shared with no other data set of this study"
-    minimum = dataset.min_other_mutations
+    mutations = isinstance(dataset, MutationCalls) and kind_of(dataset) == "mutations"
+    minimum = dataset.min_other_mutations if isinstance(dataset, MutationCalls) else 0
     facts = [
         ("Independent", "yes" if dataset.independent else "no: the data of the claim’s authors"),
         ("Patients", patients),
@@ -109,19 +137,39 @@ def _facts(study: Study, name: str, receipt: Receipt) -> list[tuple[str, str]]:
             "Call depth",
             f"a patient counts with at least {plural(minimum, 'non-silent mutation')} outside the tested genes"
             if minimum
-            else "no gate",
+            else "no gate"
+            if mutations
+            else "",
         ),
         (
             "Accession",
             "" if dataset.confirmed else "never opened by the project; checked against what is expected",
         ),
         ("Expected", describe(dataset.expect)),
-        ("Sequenced, no mutation listed", listing(dataset.assayed_genes)),
+        (
+            "Sequenced, no mutation listed",
+            listing(dataset.assayed_genes) if isinstance(dataset, MutationCalls) else "",
+        ),
+        ("Derived columns", _derived(dataset)),
         ("Note", dataset.note or ""),
         ("Licence", receipt.licence or dataset.licence or ""),
         ("Citation", receipt.citation or dataset.citation or ""),
     ]
     return [(label, text) for label, text in facts if text]
+
+
+def _derived(dataset: Dataset) -> str:
+    """Sample columns made from the words of others."""
+    if not isinstance(dataset, ExpressionKeys):
+        return ""
+    return "; ".join(
+        f"{column} from {rule.source}: "
+        + ", ".join(
+            f"{value} where it holds {words if isinstance(words, str) else ' or '.join(words)}"
+            for value, words in rule.values.items()
+        )
+        for column, rule in dataset.derive.items()
+    )
 
 
 def shared_pools(study: Study) -> list[str]:

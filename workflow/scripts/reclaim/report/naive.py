@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reclaim.claim_tests import MutationTest
-from reclaim.report.operation import Dataset, differences
+from reclaim.dataset import Dataset, MutationCalls
+from reclaim.report.operation import differences
 from reclaim.report.reading import ClaimReading, Reading, same_kind
 from reclaim.report.words import VERDICT_MARKS, Mark, count, listing, percent
 from reclaim.study import Claim
@@ -87,7 +88,11 @@ def _left_out(primary: Reading, other: Reading, datasets: Mapping[str, Dataset])
     if not below:
         return []
     minima = sorted(
-        {datasets[row.dataset].min_other_mutations for row in primary.valid if "call_depth" in row.flags}
+        {
+            one.min_other_mutations
+            for row in primary.valid
+            if "call_depth" in row.flags and isinstance(one := datasets[row.dataset], MutationCalls)
+        }
     )
     text = (
         f"The primary test leaves out {below:,} of {assayed:,} patients: their tumours show fewer than "

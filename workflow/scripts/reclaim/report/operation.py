@@ -9,13 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from reclaim.claim_tests import AnyTest, ClaimTest, MutationFeature, MutationTest, ResultOf
-from reclaim.dataset import CbioportalDataset, FileDataset
+from reclaim.dataset import Dataset, MutationCalls
 from reclaim.report.words import listing
 from reclaim.selection import Condition, describe
 
 TOLD_ELSEWHERE = {*AnyTest.model_fields, "analysis", "call_depth_gate", "expected"}
-
-Dataset = CbioportalDataset | FileDataset
 
 
 def measure(test: ClaimTest) -> str:
@@ -95,12 +93,17 @@ def call_depth_gate(test: ClaimTest, datasets: Mapping[str, Dataset]) -> str | N
         return "Switched off: every sequenced patient counts."
     by_minimum: dict[int, list[str]] = {}
     for name in test.datasets:
-        by_minimum.setdefault(datasets[name].min_other_mutations, []).append(name)
+        by_minimum.setdefault(_minimum(datasets[name]), []).append(name)
     parts = [
         f"at least {minimum} in {listing(names)}" if minimum else f"none asked for in {listing(names)}"
         for minimum, names in sorted(by_minimum.items(), reverse=True)
     ]
     return f"A patient counts with enough non-silent mutations outside the tested genes: {'; '.join(parts)}."
+
+
+def _minimum(dataset: Dataset) -> int:
+    """Other mutations that a patient needs to count."""
+    return dataset.min_other_mutations if isinstance(dataset, MutationCalls) else 0
 
 
 def differences(primary: ClaimTest, other: ClaimTest) -> list[str]:

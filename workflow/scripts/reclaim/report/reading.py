@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reclaim.claim_tests import ClaimTest, Role
 from reclaim.evidence import EvidenceRow
-from reclaim.judging import decision_for, finite, judge
+from reclaim.judging import SHOWN_ONLY, decision_for, finite, judge
 from reclaim.report.words import SHARE_OF_STRATA, Scale, scale_of
 from reclaim.rules import Judgement, judge_conjunction
 from reclaim.study import Bound, Claim, Conjunction, Equivalence
@@ -164,6 +164,9 @@ def _control_detected(claim: Claim, rows: Sequence[EvidenceRow]) -> bool:
 
 
 def same_kind(claim: Claim, reading: Reading) -> bool:
-    """Whether the claim's rule can judge this test: a bound judges shares, and nothing else does."""
+    """Whether the claim's rule can judge this test: a bound judges shares, and nothing else does; an effect
+    without an interval is only shown."""
     names = {row.effect_name for row in reading.named}
+    if names & SHOWN_ONLY:
+        return False
     return not names or isinstance(decision_for(claim, reading.test.id), Bound) == ("share" in names)

@@ -12,21 +12,23 @@ from reclaim.config import WORLDS
 from reclaim.evidence import FLAGS, EvidenceRow
 from reclaim.judging import decision_for
 from reclaim.ledger import Ledger
+from reclaim.reference import SYMBOLS
 from reclaim.report.claim_view import ClaimView, claim_view
-from reclaim.report.dataset_view import DatasetView, dataset_view, shared_pools
+from reclaim.report.dataset_view import DatasetView, FileView, dataset_view, file_views, shared_pools
 from reclaim.report.decision import zones_of_claim
 from reclaim.report.figures import OverviewRow, overview
 from reclaim.report.forest_axes import Span
-from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, plural, scale_of
+from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, listing, plural, scale_of
 from reclaim.retrieve.receipt import Receipt
 from reclaim.retrieve.registration import Registration
-from reclaim.study import Rejected, Source, Study
+from reclaim.study import LibrarySet, Rejected, Source, Study
 from reclaim.verdict import VERDICTS, ClaimRow
 
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What the report reads of one study; receipts and ledgers by data set, registrations by claim."""
+    """What the report reads of one study; receipts and ledgers by data set, registrations by claim,
+    receipts of references (symbols, gene sets) by name."""
 
     study: Study
     claims: Sequence[ClaimRow]
@@ -34,6 +36,7 @@ class StudyResults:
     receipts: Mapping[str, Receipt]
     ledgers: Mapping[str, Ledger]
     registrations: Mapping[str, Registration] = field(default_factory=dict)
+    references: Mapping[str, Receipt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ class CoverageCell:
     mark: Mark | None
     text: str
     remark: str
+
+
+@dataclass(frozen=True)
+class ReferenceView:
+    """Files beside the data sets; `reason` where the service does not have them."""
+
+    id: str
+    about: str
+    reason: str
+    files: list[FileView]
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,7 @@ class StudyView:
     coverage_columns: list[str]
     coverage: list[tuple[ClaimView, str, list[CoverageCell]]]
     datasets: list[DatasetView]
+    references: list[ReferenceView]
     shared: list[str]
     rejected: list[Rejected]
     simulated: bool
@@ -99,11 +113,29 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
             dataset_view(study, name, results.receipts[name], results.ledgers[name], simulated)
             for name in study.datasets
         ],
+        references=[
+            ReferenceView(name, _about(study, name), receipt.reason, file_views(receipt))
+            for name, receipt in results.references.items()
+        ],
         shared=shared_pools(study),
         rejected=study.rejected,
         simulated=simulated,
         local=any(row.data == "local" for row in results.evidence),
     )
+
+
+def _about(study: Study, name: str) -> str:
+    """What a reference is for."""
+    if name == SYMBOLS:
+        return "HGNC, approved symbols of genes"
+    library = study.libraries[name]
+    sets = [
+        f"{key} ({one.set})"
+        for key, one in study.gene_sets.items()
+        if isinstance(one, LibrarySet) and one.library == name
+    ]
+    licence = f"; {library.licence}" if library.licence else ""
+    return f"gene sets: {listing(sets)}{licence}"
 
 
 def _claims_figure(study: Study, claims: Sequence[ClaimView], rows: Mapping[str, ClaimRow]) -> str:

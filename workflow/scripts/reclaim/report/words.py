@@ -119,6 +119,7 @@ SCALES = {
     "log_hazard_ratio_groups": Scale("hazard ratio", "ratio"),
     "log2_fold_change": Scale("log2 fold change", "difference"),
     "set_log2_fold_change": Scale("mean log2 fold change of the set", "difference"),
+    "normalised_enrichment_score": Scale("normalised enrichment score", "difference"),
     "spearman_rho": Scale("Spearman correlation", "difference"),
     "gene_effect": Scale("gene effect (Chronos)", "difference"),
 }

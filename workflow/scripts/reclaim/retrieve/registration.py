@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from reclaim.claim_tests import AnyTest
 from reclaim.model import Model
 from reclaim.retrieve.lock import LockContent, RegisteredClaim
-from reclaim.study import Claim, Study
+from reclaim.study import Claim, LibrarySet, Study
 
 DISCLOSURES = {"where", "central", "gap", "note", "values_known"}
 """Keys of a claim that tell the reader something and decide nothing: they may be mended at any time."""
@@ -45,7 +45,7 @@ def fingerprint(study: Study, claim: Claim) -> str:
         "claim": _plain(claim, DISCLOSURES),
         "gates": [_plain(test) for test in borrowed],
         "datasets": {name: _plain(study.datasets[name], DATASET_PROSE) for name in names},
-        "gene_sets": {name: genes for name, genes in study.gene_sets.items() if _uses(claim, name)},
+        "gene_sets": {name: genes for name, genes in _sets(study).items() if _uses(claim, name)},
     }
     return sha256(json.dumps(block, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
@@ -102,6 +102,17 @@ def _compare(registered: Mapping[str, RegisteredClaim] | None, study: Study, cla
 
 def _datasets(test: AnyTest) -> list[str]:
     return [*test.datasets, *(name for name in test.with_.values() if isinstance(name, str))]
+
+
+def _sets(study: Study) -> dict[str, Any]:
+    """Gene sets in plain values; a set of a library with the library's definition."""
+    plain: dict[str, Any] = {}
+    for name, genes in study.gene_sets.items():
+        if isinstance(genes, LibrarySet):
+            plain[name] = [genes.set, _plain(study.libraries[genes.library], DATASET_PROSE)]
+        else:
+            plain[name] = genes
+    return plain
 
 
 def _uses(claim: Claim, gene_set: str) -> bool:

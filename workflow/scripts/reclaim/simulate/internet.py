@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -9,10 +10,16 @@ from zlib import crc32
 import numpy as np
 
 from reclaim.config import World
-from reclaim.dataset import CbioportalDataset
+from reclaim.dataset import CbioportalDataset, Dataset, GdcDataset, GeoDataset, XenaDataset
+from reclaim.reference import SymbolReference
+from reclaim.retrieve.store import store_path
 from reclaim.simulate.cbioportal import write_study
 from reclaim.simulate.cohort import simulate_cohort
+from reclaim.simulate.expression import all_genes, simulate_expression, write_expression
+from reclaim.simulate.gene_sets import gene_set_library
+from reclaim.simulate.hgnc import hgnc_complete_set
 from reclaim.simulate.truth import plant
+from reclaim.sources.requests import requests_for
 from reclaim.study import Study
 
 
@@ -30,22 +37,92 @@ def simulate_study(study: Study, world: World, seed: int, store: Path) -> dict[s
     }
     for name, dataset in study.datasets.items():
         if isinstance(dataset, CbioportalDataset):
-            truth = plant(study, name, world)
-            generator = np.random.default_rng(
-                [seed, crc32(world.encode()), crc32(f"{study.id}/{name}".encode())]
-            )
-            asked = {
-                column: wanted
-                for _, test in study.tests()
-                if name in test.datasets
-                for column, wanted in test.samples.items()
-            }
-            columns = {**dataset.expect, **asked, **dataset.samples}
-            cohort = simulate_cohort(name, dataset, columns, truth, generator)
-            manifest["datasets"][name] = {
-                "urls": write_study(cohort, dataset, world, store),
-                "shares": {gene: shares.altered for gene, shares in truth.genes.items()},
-                "odds_ratios": {f"{pair.first} {pair.second}": pair.odds_ratio for pair in truth.pairs},
-                "low_content": truth.low_content,
-            }
+            manifest["datasets"][name] = _mutations(study, name, dataset, world, seed, store)
+    for names in _same_source(study).values():
+        told = _expression(study, names, world, seed, store)
+        manifest["datasets"] |= dict.fromkeys(names, told)
+    manifest["references"] = _references(study, seed, store)
     return manifest
+
+
+def _mutations(
+    study: Study, name: str, dataset: CbioportalDataset, world: World, seed: int, store: Path
+) -> dict[str, Any]:
+    truth = plant(study, name, world)
+    asked = {
+        column: wanted
+        for _, test in study.tests()
+        if name in test.datasets
+        for column, wanted in test.samples.items()
+    }
+    columns = {**dataset.expect, **asked, **dataset.samples}
+    cohort = simulate_cohort(name, dataset, columns, truth, _generator(study, name, world, seed))
+    return {
+        "urls": write_study(cohort, dataset, world, store),
+        "shares": {gene: shares.altered for gene, shares in truth.genes.items()},
+        "odds_ratios": {f"{pair.first} {pair.second}": pair.odds_ratio for pair in truth.pairs},
+        "low_content": truth.low_content,
+    }
+
+
+def _same_source(study: Study) -> dict[str, list[str]]:
+    """Expression data sets, those that are parts of one source together: they share samples and files."""
+    found: dict[str, list[str]] = {}
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, GeoDataset):
+            found.setdefault(dataset.series, []).append(name)
+        elif isinstance(dataset, XenaDataset):
+            found.setdefault(f"{dataset.hub}/{dataset.sample_table}", []).append(name)
+        elif isinstance(dataset, GdcDataset):
+            found.setdefault(dataset.project, []).append(name)
+    return found
+
+
+def _expression(study: Study, names: list[str], world: World, seed: int, store: Path) -> dict[str, Any]:
+    generator = _generator(study, names[0], world, seed)
+    expression, told = simulate_expression(study, names, world, generator)
+    urls: dict[str, None] = {}
+    for name in names:
+        dataset = study.datasets[name]
+        assert not isinstance(dataset, CbioportalDataset)
+        if isinstance(dataset, GeoDataset):
+            dataset = _with_columns_of_all(dataset, [study.datasets[other] for other in names])
+        drawn = _generator(study, f"{names[0]} values", world, seed)
+        urls |= dict.fromkeys(write_expression(expression, dataset, store, drawn))
+    return {"urls": list(urls), **told}
+
+
+def _with_columns_of_all(dataset: GeoDataset, others: Sequence[Dataset]) -> GeoDataset:
+    """The data set, with every column that any data set reads from its files: they are written once."""
+    columns: dict[tuple[str, str | None], dict[str, str]] = {}
+    for other in others:
+        if isinstance(other, GeoDataset):
+            for table in other.supplementary:
+                columns.setdefault((table.file, table.sample), {}).update(table.columns_of)
+    tables = [
+        table.model_copy(update={"columns": columns[table.file, table.sample]})
+        for table in dataset.supplementary
+    ]
+    return dataset.model_copy(update={"supplementary": tables})
+
+
+def _references(study: Study, seed: int, store: Path) -> dict[str, Any]:
+    """Symbol table and gene-set libraries, in which the study's sets have invented members."""
+    told: dict[str, Any] = {}
+    for name, reference in study.references().items():
+        for request in requests_for(reference, Path()):
+            if request.url is None:
+                continue  # the user's own file
+            if isinstance(reference, SymbolReference):
+                content = hgnc_complete_set(all_genes(study))
+            else:
+                content = gene_set_library(study, name, np.random.default_rng([seed, crc32(name.encode())]))
+            path = store / store_path(request.url)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            told[name] = request.url
+    return told
+
+
+def _generator(study: Study, name: str, world: World, seed: int) -> np.random.Generator:
+    return np.random.default_rng([seed, crc32(world.encode()), crc32(f"{study.id}/{name}".encode())])

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
+from urllib.parse import quote
 
-from reclaim.dataset import CbioportalDataset, FileDataset
+from reclaim.dataset import CbioportalDataset, Dataset, FileDataset, GdcDataset, GeoDataset, XenaDataset
 from reclaim.errors import UserError
+from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection, Reference, SymbolReference
 from reclaim.retrieve.receipt import Request
+from reclaim.sources.gdc import files_query_url
 
 DATAHUB_ARCHIVE = "https://datahub.assets.cbioportal.org/{study}.tar.gz"
 DATAHUB_FILE = "https://media.githubusercontent.com/media/cBioPortal/datahub/master/public/{study}/{file}"
@@ -21,17 +27,91 @@ DATAHUB_FILES = (
 DATAHUB_COPY_NUMBER_FILES = ("data_cna.txt", "case_lists/cases_cna.txt")
 
 
-def requests_for(dataset: CbioportalDataset | FileDataset, beside: Path) -> list[Request]:
-    """Every file of the data set; local paths are relative to the folder `beside`."""
-    if isinstance(dataset, FileDataset):
-        requests = [Request("data", path=expand_path(dataset.path, beside))]
-        if dataset.sample_table:
-            requests.append(Request("sample_table", path=expand_path(dataset.sample_table.path, beside)))
-        return requests
-    if dataset.layout == "archive":
-        return [Request("archive", url=DATAHUB_ARCHIVE.format(study=dataset.study))]
+HGNC = "https://storage.googleapis.com/public-download-files/hgnc/tsv/tsv/hgnc_complete_set.txt"
+ENRICHR = "https://maayanlab.cloud/Enrichr/geneSetLibrary?mode=text&libraryName={library}"
+MSIGDB = (
+    "https://data.broadinstitute.org/gsea-msigdb/msigdb/release/{release}/{collection}.v{release}.symbols.gmt"
+)
+XENA = "https://{hub}.s3.us-east-1.amazonaws.com/download/{path}"
+GEO_SERIES = "https://ftp.ncbi.nlm.nih.gov/geo/series/{stub}/{series}"
+GEO_SAMPLE = "https://ftp.ncbi.nlm.nih.gov/geo/samples/{stub}/{sample}"
+NCBI_COUNTS = (
+    "https://www.ncbi.nlm.nih.gov/geo/download/?type=rnaseq_counts&acc={series}&format=file"
+    "&file={series}_raw_counts_GRCh38.p13_NCBI.tsv.gz"
+)
+NCBI_ANNOTATION = (
+    "https://www.ncbi.nlm.nih.gov/geo/download/?format=file&type=rnaseq_counts"
+    "&file=Human.GRCh38.p13.annot.tsv.gz"
+)
+
+
+def requests_for(dataset: Dataset | Reference, beside: Path) -> list[Request]:
+    """Every file of a data set or reference that is known beforehand; local paths are relative to `beside`."""
+    match dataset:
+        case FileDataset():
+            requests = [Request("data", path=expand_path(dataset.path, beside))]
+            if dataset.sample_table:
+                requests.append(Request("sample_table", path=expand_path(dataset.sample_table.path, beside)))
+            return requests
+        case GeneSetFile():
+            return [Request("gmt", path=expand_path(dataset.path, beside))]
+        case SymbolReference():
+            return [Request("symbols", url=HGNC)]
+        case EnrichrLibrary():
+            return [Request("gmt", url=ENRICHR.format(library=dataset.library))]
+        case MsigdbCollection():
+            return [Request("gmt", url=MSIGDB.format(release=dataset.release, collection=dataset.collection))]
+        case XenaDataset():
+            return [
+                Request(name, url=XENA.format(hub=dataset.hub, path=quote(getattr(dataset, name), safe="")))
+                for name in ("matrix", "sample_table", "probe_map")
+            ]
+        case GeoDataset():
+            return _geo(dataset)
+        case GdcDataset():
+            return [Request("files", url=files_query_url(dataset.project))]
+        case CbioportalDataset(layout="archive"):
+            return [Request("archive", url=DATAHUB_ARCHIVE.format(study=dataset.study))]
     names = DATAHUB_FILES + (DATAHUB_COPY_NUMBER_FILES if dataset.copy_number else ())
     return [Request(name, url=DATAHUB_FILE.format(study=dataset.study, file=name)) for name in names]
+
+
+def further_requests(dataset: Dataset | Reference, files: Mapping[str, Path]) -> list[Request]:
+    """Files that only a fetched one names: the aliquots in GDC's answer."""
+    if not isinstance(dataset, GdcDataset):
+        return []
+    from reclaim.sources.gdc import data_url, one_aliquot_per_sample, read_files_answer
+
+    dropped: Counter[str] = Counter()
+    chosen = one_aliquot_per_sample(read_files_answer(files["files"], dropped), dropped)
+    return [Request(str(file_id), url=data_url(str(file_id))) for file_id in chosen["file_id"]]
+
+
+def _geo(dataset: GeoDataset) -> list[Request]:
+    series = GEO_SERIES.format(stub=_stub(dataset.series), series=dataset.series)
+    platform = f"-{dataset.platform}" if dataset.platform else ""
+    matrix = Request("series_matrix", url=f"{series}/matrix/{dataset.series}{platform}_series_matrix.txt.gz")
+    if dataset.expression == "series_matrix":
+        return [matrix]
+    if dataset.expression == "ncbi_counts":
+        return [
+            matrix,
+            Request("counts", url=NCBI_COUNTS.format(series=dataset.series)),
+            Request("annotation", url=NCBI_ANNOTATION),
+        ]
+    return [
+        Request(
+            table.file,
+            url=f"{GEO_SAMPLE.format(stub=_stub(table.sample), sample=table.sample) if table.sample else series}"
+            f"/suppl/{quote(table.file)}",
+        )
+        for table in dataset.supplementary
+    ]
+
+
+def _stub(accession: str) -> str:
+    """GEO's folder of an accession: the last three digits as nnn, GSE31421 -> GSE31nnn."""
+    return re.sub(r"\d{1,3}$", "nnn", accession)
 
 
 def expand_path(text: str, beside: Path) -> Path:

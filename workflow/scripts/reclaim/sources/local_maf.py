@@ -1,4 +1,4 @@
-"""Files on disk, in the formats the field uses."""
+"""A local MAF with its sample table."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from reclaim.dataset import FileDataset
-from reclaim.errors import UserError, did_you_mean
+from reclaim.errors import UserError
 from reclaim.mutations import Cohort
 from reclaim.sources.maf import read_maf
-from reclaim.sources.text_table import open_bytes, read_table
+from reclaim.sources.sample_table import read_sample_table
+from reclaim.sources.text_table import open_bytes
 
 
 def read_local_maf(dataset: FileDataset, files: Mapping[str, Path], ledger: Counter[str]) -> Cohort:
@@ -20,22 +21,7 @@ def read_local_maf(dataset: FileDataset, files: Mapping[str, Path], ledger: Coun
     table_spec = dataset.sample_table
     assert table_spec is not None  # the model demands it of a MAF
     path = files["sample_table"]
-    separator = "," if path.name.removesuffix(".gz").endswith(".csv") else "\t"
-    with open_bytes(path) as handle:
-        clinical, line = read_table(handle, str(path), separator=separator)
-    for column in (table_spec.sample, table_spec.patient):
-        if column not in clinical.columns:
-            raise UserError(
-                f"{path}:{line}: no column {column!r}{did_you_mean(column, clinical.columns)}; "
-                "name a column of this table under sample_table"
-            )
-    named = clinical[table_spec.sample].notna() & clinical[table_spec.patient].notna()
-    ledger["sample lines without sample or patient"] += int((~named).sum())
-    clinical = clinical[named]
-    repeated = clinical[table_spec.sample].duplicated()
-    ledger["sample lines that repeat another"] += int(repeated.sum())
-    clinical = clinical[~repeated]
-
+    clinical = read_sample_table(table_spec, path, ledger)
     maf = files["data"]
     with open_bytes(maf) as handle:
         mutations = read_maf(handle, str(maf), dataset.columns, ledger)

@@ -12,7 +12,7 @@ from reclaim.mutations import Cohort, one_tumour_per_patient
 from reclaim.retrieve.receipt import Receipt
 from reclaim.selection import describe, select
 from reclaim.sources.cbioportal import read_study_files
-from reclaim.sources.local import read_local_maf
+from reclaim.sources.local_maf import read_local_maf
 
 
 def load_mutations(

@@ -1,0 +1,93 @@
+"""Expression as the workflow keeps it: AnnData, samples x genes, under approved symbols.
+
+`uns["unit"]` says what the values are: `counts` (whole reads per gene), `log2_intensity` (arrays) or `log2_tpm`
+(log2(TPM + 1)). `obs` is the sample table, all text. `var` is indexed by symbol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from reclaim.errors import AbsentData, UserError, did_you_mean
+from reclaim.expression_dataset import DerivedColumn, Unit
+from reclaim.ledger import FlowStep
+from reclaim.selection import Selection, describe, select
+
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
+
+UNITS: tuple[str, ...] = get_args(Unit)
+PATIENT = "patient"
+"""Sample column that names the patient, where the source has one."""
+
+
+def empty() -> anndata.AnnData:
+    """Expression without samples: what an absent data set is stored as."""
+    import anndata as ad
+
+    return ad.AnnData(np.zeros((0, 0), np.float32), uns={"unit": "counts"})
+
+
+def validated(data: anndata.AnnData) -> anndata.AnnData:
+    """The same object. Raises ValueError when it breaks the contract above."""
+    if data.uns.get("unit") not in UNITS:
+        raise ValueError(f"unit {data.uns.get('unit')!r} is none of {', '.join(UNITS)}")
+    for axis, names in (("sample", data.obs_names), ("gene", data.var_names)):
+        if names.has_duplicates:
+            raise ValueError(f"{axis} {names[names.duplicated()][0]!r} stands twice")
+    values = data.X.data if hasattr(data.X, "nnz") else np.asarray(data.X)
+    if data.uns["unit"] == "counts" and values.size and (values.min() < 0 or (values % 1).any()):
+        raise ValueError("counts must be whole and not negative")
+    return data
+
+
+def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -> pd.DataFrame:
+    """The sample table with its derived columns: the value whose text a sample's source column holds.
+
+    Raises AbsentData for a source column that is not there, UserError for a sample that fits two values.
+    """
+    found = samples.copy()
+    for column, rule in derive.items():
+        if rule.source not in found.columns:
+            raise AbsentData(f"no column {rule.source!r}{did_you_mean(rule.source, found.columns)}")
+        text = found[rule.source].astype("string").fillna("")
+        fits = {
+            value: np.logical_or.reduce([text.str.contains(mark, regex=False) for mark in _marks(marks)])
+            for value, marks in rule.values.items()
+        }
+        number = np.sum(list(fits.values()), axis=0)
+        if (number > 1).any():
+            sample = found.index[number > 1][0]
+            both = [value for value, there in fits.items() if there[number > 1][0]]
+            raise UserError(
+                f"derive: {column}: sample {sample} ({text[sample]!r}) is both {' and '.join(both)}; "
+                "give texts that only one of them holds"
+            )
+        found[column] = None
+        for value, there in fits.items():
+            found.loc[np.asarray(there, bool), column] = value
+    return found
+
+
+def _marks(marks: str | list[str]) -> list[str]:
+    return [marks] if isinstance(marks, str) else marks
+
+
+def select_samples(data: anndata.AnnData, selection: Selection) -> tuple[anndata.AnnData, list[FlowStep]]:
+    """The samples of the data set, and how many are left after each step. Raises AbsentData for none."""
+    flow = [_step("listed", data)]
+    if selection:
+        data = data[np.asarray(select(data.obs, selection), bool)]
+        flow.append(_step(describe(selection), data))
+    if data.n_obs == 0:
+        raise AbsentData(f"no sample meets: {describe(selection) or 'the sample table'}")
+    return data, flow
+
+
+def _step(name: str, data: anndata.AnnData) -> FlowStep:
+    patients = data.obs[PATIENT].nunique() if PATIENT in data.obs else data.n_obs
+    return FlowStep(step=name, samples=data.n_obs, patients=int(patients))

@@ -1,0 +1,118 @@
+"""What a study file may say about expression data: GEO series, UCSC Xena matrices, GDC's STAR counts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from reclaim.dataset_base import DatasetBase
+from reclaim.model import Model
+
+Unit = Literal["counts", "log2_intensity", "log2_tpm"]
+"""counts: reads per gene. log2_intensity: arrays. log2_tpm: log2(TPM + 1)."""
+
+
+class DerivedColumn(Model):
+    """A new sample column from the words of another one, such as the title."""
+
+    source: str = Field("title", alias="from", description="Column that is searched; GEO's sample title.")
+    values: dict[str, str | list[str]] = Field(
+        min_length=1,
+        description="Value of the new column -> text that the other one holds, or several such texts. A sample "
+        "that fits no value has none; one that fits two is an error.",
+    )
+
+    @model_validator(mode="after")
+    def _texts(self) -> DerivedColumn:
+        for value, marks in self.values.items():
+            texts = [marks] if isinstance(marks, str) else marks
+            if not texts or not all(texts):
+                raise ValueError(
+                    f"{value!r} has no text or an empty one; give the text that tells its samples"
+                )
+        return self
+
+
+class ExpressionKeys(Model):
+    """Keys of every data set of expression."""
+
+    derive: dict[str, DerivedColumn] = Field(
+        default_factory=dict, description="New sample columns, for sources whose sample table lacks them."
+    )
+    source_column: str | None = Field(
+        None,
+        description="Column that says which project or batch a sample comes from. Groups that do not share a "
+        "value of it are confounded with it: flagged, and never the sole basis of a verdict.",
+    )
+
+
+class SupplementaryTable(Model):
+    """One table of counts among a series' supplementary files."""
+
+    file: str = Field(pattern=r"^[^/\s]+$", description="File name as GEO lists it.")
+    sample: Annotated[str, Field(pattern=r"^GSM\d+$")] | None = Field(
+        None, description="For the file of one sample: its accession. Else the file lies with the series."
+    )
+    sheet: str | None = Field(
+        None, description="Sheet of an xlsx workbook; by default the longest that holds all columns."
+    )
+    feature: str = Field(description="Column that names the gene.")
+    columns: list[str] | dict[str, str] = Field(
+        min_length=1,
+        description="Columns of the samples, or sample name -> column. All other columns are left out, and counted.",
+    )
+
+    @property
+    def columns_of(self) -> dict[str, str]:
+        """Sample name -> column."""
+        return dict(self.columns) if isinstance(self.columns, dict) else {name: name for name in self.columns}
+
+
+class GeoDataset(DatasetBase, ExpressionKeys):
+    """A GEO series: its sample table, and expression from one of three places."""
+
+    source: Literal["geo"]
+    series: Annotated[str, Field(pattern=r"^GSE\d+$")]
+    expression: Literal["series_matrix", "ncbi_counts", "supplementary"] = Field(
+        description="series_matrix: the submitters' values (arrays). ncbi_counts: counts that NCBI made of human "
+        "RNA-seq. supplementary: count tables among the supplementary files."
+    )
+    platform: Annotated[str, Field(pattern=r"^GPL\d+$")] | None = Field(
+        None, description="Which platform's series matrix, where the series has several."
+    )
+    features: Literal["symbol", "ensembl", "entrez"] = Field(
+        "symbol", description="What names the features of supplementary tables or of the series matrix."
+    )
+    supplementary: list[SupplementaryTable] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _tables(self) -> GeoDataset:
+        if (self.expression == "supplementary") != bool(self.supplementary):
+            raise ValueError(
+                "expression: supplementary, and only that, has a list `supplementary` of its files; "
+                "add or remove it"
+            )
+        return self
+
+
+class XenaDataset(DatasetBase, ExpressionKeys):
+    """A genomic matrix of UCSC Xena with its sample table."""
+
+    source: Literal["xena"]
+    hub: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = Field(
+        description="Name of the hub's storage, such as toil-xena-hub or tcga-xena-hub."
+    )
+    matrix: str = Field(description="Path of the matrix at the hub, such as TcgaTargetGtex_rsem_gene_tpm.gz.")
+    values: Literal["log2_expected_count_plus_1", "log2_tpm_plus_0.001"] = Field(
+        description="What the matrix holds, as Xena's page of the data set says."
+    )
+    sample_table: str = Field(description="Path of the phenotype or clinical table at the hub.")
+    probe_map: str = Field(description="Path of the table of gene ids and symbols at the hub.")
+
+
+class GdcDataset(DatasetBase, ExpressionKeys):
+    """STAR counts of one project of the Genomic Data Commons, one aliquot per sample."""
+
+    source: Literal["gdc"]
+    project: Annotated[str, Field(pattern=r"^[A-Z0-9-]+$")] = Field(description="Such as TCGA-KICH.")

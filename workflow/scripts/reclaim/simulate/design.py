@@ -1,0 +1,138 @@
+"""The samples of a simulated expression data set: every group that a test of the study asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reclaim.claim_tests import Contrast, DifferentialExpression
+from reclaim.dataset import Dataset, ExpressionKeys, GeoDataset
+from reclaim.errors import UserError
+from reclaim.expression import PATIENT
+from reclaim.expression_dataset import DerivedColumn
+from reclaim.selection import Condition, Scalar, Selection
+
+STRATA = 16
+"""Strata of a data set that is tested by stratum, such as cancer types."""
+REPLICATES = {"few": (4, 4), "many": (20, 12)}
+"""Case and control samples of each group: of cell lines, and of each stratum of a cohort."""
+
+
+def simulated_samples(datasets: Sequence[Dataset], tests: Sequence[DifferentialExpression]) -> pd.DataFrame:
+    """The sample table that all tests on the data sets of one source can run on, values as text, indexed by
+    sample.
+
+    Where the study names the samples (columns of supplementary tables), these; else a full cross of all
+    values that selections ask for, with replicates. Strata get invented names. Raises UserError for a
+    selection by regular expression, of which no value can be invented.
+    """
+    named = [
+        name
+        for dataset in datasets
+        if isinstance(dataset, GeoDataset)
+        for table in dataset.supplementary
+        for name in table.columns_of
+    ]
+    if named:
+        names = list(dict.fromkeys(named))
+        return pd.DataFrame({"title": names}, index=pd.Index(names))
+    factors = _factors(datasets, tests)
+    strata = {test.strata for test in tests if test.strata}
+    for column in strata:
+        told = factors.get(column, [])  # strata that the study names
+        invented = [f"SIMULATED stratum {number:02d}" for number in range(1, STRATA + 1)]
+        factors[column] = [*told, *invented[len(told) :]]
+    cases, controls = REPLICATES["many" if strata else "few"]
+    rows: list[dict[str, str]] = []
+    for values in product(*factors.values()):
+        cell = dict(zip(factors, values, strict=True))
+        is_control = any(_meets(cell, test.contrast.control) for test in tests)
+        for number in range(controls if is_control else cases):
+            rows.append({**cell, "_number": str(number), "_arm": "control" if is_control else "case"})
+    table = pd.DataFrame(rows)
+    # Barcodes like TCGA's, because they tell patients. Pairs: the first case and the first control of a stratum are of one patient, and so on.
+    paired = strata or any(test.pairs for test in tests)
+    place = table.groupby([*strata, "_number"], sort=False).ngroup() if paired else table.index
+    table[PATIENT] = [f"TCGA-SIM{i // 10_000}-{i % 10_000:04d}" for i in place]
+    for test in tests:
+        if test.pairs and test.pairs not in table:
+            table[test.pairs] = table[PATIENT]
+    return _titled(table.drop(columns=["_number"]), derived_columns(datasets))
+
+
+def derived_columns(datasets: Sequence[Dataset]) -> dict[str, DerivedColumn]:
+    """The derived columns of all data sets of one source."""
+    return {
+        column: rule
+        for dataset in datasets
+        if isinstance(dataset, ExpressionKeys)
+        for column, rule in dataset.derive.items()
+    }
+
+
+def _factors(datasets: Sequence[Dataset], tests: Sequence[DifferentialExpression]) -> dict[str, list[str]]:
+    """Column -> the values that occur."""
+    derive = derived_columns(datasets)
+    factors: dict[str, list[str]] = {column: list(rule.values) for column, rule in derive.items()}
+    selections: list[Selection] = [one for dataset in datasets for one in (dataset.samples, dataset.expect)]
+    for test in tests:
+        contrasts: list[Contrast] = [test.contrast, *([test.interaction] if test.interaction else [])]
+        selections += [test.samples, *(side for one in contrasts for side in (one.case, one.control))]
+    derived_from = {rule.source for rule in derive.values()}
+    for selection in selections:
+        for column, wanted in selection.items():
+            if column in derived_from:
+                continue  # its text is made of the marks
+            known = factors.setdefault(column, [])
+            known += [value for value in _values(column, wanted) if value not in known]
+    for test in tests:
+        for column in test.covariates:
+            factors.setdefault(column, ["A", "B"])
+    return factors
+
+
+def _values(column: str, wanted: Scalar | list[Scalar] | Condition) -> list[str]:
+    if isinstance(wanted, Condition):
+        raise UserError(
+            f"samples: {column}: a simulated sample cannot be made for a condition; name the values themselves"
+        )
+    return [str(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
+
+
+def _meets(cell: Mapping[str, str], selection: Selection) -> bool:
+    return all(
+        column not in cell or cell[column] in _values(column, wanted) for column, wanted in selection.items()
+    )
+
+
+def _titled(table: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -> pd.DataFrame:
+    """Titles that hold the marks of every derived column, and sample names."""
+    arm = table.pop("_arm")
+    marks: dict[str, list[str]] = {}
+    for column, rule in derive.items():
+        first = {value: text if isinstance(text, str) else text[0] for value, text in rule.values.items()}
+        marks.setdefault(rule.source, [""] * len(table))
+        marks[rule.source] = [
+            f"{before} {first[value]}".strip()
+            for before, value in zip(marks[rule.source], table[column], strict=True)
+        ]
+    for source, texts in marks.items():
+        table[source] = [f"{text} {number}" for number, text in enumerate(texts, start=1)]
+    table = table.drop(columns=list(derive))
+    suffix = np.where(arm == "case", "-01", "-11")
+    names = table[PATIENT].to_numpy(object) + suffix
+    repeated = pd.Series(names).groupby(names).cumcount()
+    table.index = pd.Index(
+        [f"{name}{'' if i == 0 else chr(64 + i)}" for name, i in zip(names, repeated, strict=True)]
+    )
+    return table
+
+
+def describe_design(samples: pd.DataFrame) -> dict[str, Any]:
+    """For the manifest: how many samples, and the values of columns with few of them."""
+    few = {str(c): sorted(samples[c].unique()) for c in samples if samples[c].nunique() <= STRATA}
+    return {"samples": len(samples), "columns": few}

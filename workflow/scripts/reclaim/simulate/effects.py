@@ -1,0 +1,137 @@
+"""What is planted into expression: log2 fold changes of every tested gene and set, by world."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from reclaim.claim_tests import ClaimTest, Contrast, DifferentialExpression, GeneSetEnrichment, ResultOf
+from reclaim.config import World
+from reclaim.expression import derive_columns
+from reclaim.expression_dataset import DerivedColumn
+from reclaim.selection import select
+from reclaim.study import Claim, LibrarySet, Study
+
+EFFECT: dict[World, float] = {"as_claimed": 1.6, "no_effect": 0.0, "confounded": 0.0, "reversed": -1.6}
+"""log2 fold change in the claimed direction."""
+GATE_EFFECT = 2.5
+"""Positive controls work in every world."""
+NUISANCE_EFFECT, NUISANCE_SHARE = 1.2, 0.3
+"""confounded: a nuisance that goes with the case arm moves this share of all genes, the tested ones among them."""
+STRATUM_SPREAD = 0.25
+"""Standard deviation of an effect between strata."""
+LIBRARY_SET_SIZE = 40
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Genes that differ between two groups of samples by `effect` (log2); within `modifier`, where given."""
+
+    genes: tuple[str, ...]
+    contrast: Contrast
+    modifier: Contrast | None
+    effect: float
+
+
+def members(study: Study, name: str) -> list[str]:
+    """Genes of a named set: the study's own, or invented ones for a set of a library."""
+    genes = study.gene_sets[name]
+    if isinstance(genes, LibrarySet):
+        return [f"SIM{name.upper().replace('_', '')}{number:02d}" for number in range(LIBRARY_SET_SIZE)]
+    return list(genes)
+
+
+def named_genes(study: Study) -> list[str]:
+    """Every gene that a test or a set of the study names, once."""
+    genes = [gene for name in study.gene_sets for gene in members(study, name)]
+    for _, test in study.tests():
+        features = [getattr(test, "feature", None), *getattr(test, "features", [])]
+        for feature in features:
+            genes += [feature.gene] if getattr(feature, "gene", None) else []
+            own = getattr(feature, "gene_set", None)
+            genes += own if isinstance(own, list) else []
+    return list(dict.fromkeys(genes))
+
+
+def planted(study: Study, datasets: Collection[str], world: World) -> list[Planted]:
+    """Effects of the data sets of one source. The first test to name a gene in a contrast decides: gates, then primary
+    tests, then the others, single genes before sets."""
+    order = {"gate": 0, "primary": 1, "supporting": 2, "sensitivity": 3}
+    asked = [
+        (order[test.role], bool(len(genes) > 1), genes, contrast, modifier, _effect(claim, test, world))
+        for claim, test in study.tests()
+        if set(datasets) & set(test.datasets)
+        for genes, contrast, modifier in _asked(study, test)
+    ]
+    found: list[Planted] = []
+    taken: set[tuple[str, str]] = set()
+    for _, _, genes, contrast, modifier, effect in sorted(asked, key=lambda one: one[:2]):
+        key = f"{contrast.model_dump_json()} {modifier.model_dump_json() if modifier else ''}"
+        new = tuple(gene for gene in genes if (gene, key) not in taken)
+        taken |= {(gene, key) for gene in new}
+        if new:
+            found.append(Planted(new, contrast, modifier, effect))
+    return found
+
+
+def _asked(study: Study, test: ClaimTest) -> Iterator[tuple[list[str], Contrast, Contrast | None]]:
+    """The genes that a test is about, and the contrast in which it looks at them."""
+    if isinstance(test, DifferentialExpression):
+        yield _genes(study, test), test.contrast, test.interaction
+    if isinstance(test, GeneSetEnrichment):
+        ranking = test.with_["ranking"]
+        assert isinstance(ranking, ResultOf)
+        source = next(one for _, one in study.tests() if one.id == ranking.test)
+        assert isinstance(source, DifferentialExpression)
+        yield members(study, test.gene_set), source.contrast, source.interaction
+
+
+def _genes(study: Study, test: DifferentialExpression) -> list[str]:
+    feature = test.feature
+    if feature.gene:
+        return [feature.gene]
+    return members(study, feature.gene_set) if isinstance(feature.gene_set, str) else feature.gene_set or []
+
+
+def _effect(claim: Claim, test: ClaimTest, world: World) -> float:
+    sign = -1.0 if getattr(test, "expected", "positive") == "negative" else 1.0
+    if test.role == "gate":
+        at_most = test.passes is not None and test.passes.at_least is None
+        return -GATE_EFFECT if at_most else GATE_EFFECT
+    marked = claim.decision is not None and claim.decision.marked
+    return sign * EFFECT[world] * (1.5 if marked else 1.0)
+
+
+def shifts(
+    derive: Mapping[str, DerivedColumn],
+    samples: pd.DataFrame,
+    genes: Sequence[str],
+    effects: Sequence[Planted],
+    strata: str | None,
+    world: World,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """log2 shift of every gene (columns) in every sample (rows)."""
+    table = derive_columns(samples, {name: rule for name, rule in derive.items() if name not in samples})
+    place = {gene: i for i, gene in enumerate(genes)}
+    found = np.zeros((len(samples), len(genes)))
+    stratum = pd.factorize(table[strata])[0] if strata else np.zeros(len(table), int)
+    moved = generator.random(len(genes)) < NUISANCE_SHARE
+    for one in effects:
+        case = np.asarray(select(table, one.contrast.case), bool)
+        if one.modifier:
+            case &= np.asarray(select(table, one.modifier.case), bool)
+        columns = [place[gene] for gene in one.genes]
+        spread = generator.normal(0, STRATUM_SPREAD, stratum.max() + 1) if strata else np.zeros(1)
+        size = (one.effect + spread[stratum]) * case
+        found[:, columns] += size[:, None]
+        moved[columns] = True
+    if world == "confounded":
+        cases = np.zeros(len(table), bool)
+        for one in effects:
+            cases |= np.asarray(select(table, one.contrast.case), bool)
+        found += NUISANCE_EFFECT * np.outer(cases, moved)
+    return found

@@ -1,0 +1,214 @@
+"""Simulated expression data sets: counts, log intensities and TPM in their services' wire formats."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reclaim.claim_tests import DifferentialExpression
+from reclaim.config import World
+from reclaim.dataset import ExpressionDataset, GdcDataset, GeoDataset, XenaDataset
+from reclaim.expression import PATIENT
+from reclaim.expression_dataset import SupplementaryTable
+from reclaim.retrieve.store import store_path
+from reclaim.simulate.design import derived_columns, describe_design, simulated_samples
+from reclaim.simulate.effects import named_genes, planted, shifts
+from reclaim.simulate.gdc import files_answer, star_counts_tsv
+from reclaim.simulate.geo import (
+    count_table_gz,
+    count_workbook,
+    ncbi_annotation_gz,
+    ncbi_counts_gz,
+    series_matrix_gz,
+)
+from reclaim.simulate.hgnc import FIRST_ID
+from reclaim.simulate.xena import phenotype_gz, probemap, toil_matrix_gz
+from reclaim.sources.gdc import data_url
+from reclaim.sources.requests import requests_for
+from reclaim.study import Study
+
+BACKGROUND_GENES = 1200
+GENE_SPREAD, NOISE = 2.0, {"few": 0.12, "many": 0.7}
+"""Standard deviation of log2 means over genes, and of a gene over samples of lines and of tissues."""
+DISPERSION = 0.03
+NAMED_LEVEL = 8.0
+"""log2 mean of tested genes: well measured."""
+
+
+@dataclass(frozen=True)
+class SimulatedExpression:
+    """log2 expected expression, samples x genes, with the sample table."""
+
+    samples: pd.DataFrame
+    genes: list[str]
+    log2_mean: np.ndarray
+
+
+def all_genes(study: Study) -> list[str]:
+    """Tested genes first, then as many that no test is about."""
+    return [*named_genes(study), *(f"SIMG{number:04d}" for number in range(BACKGROUND_GENES))]
+
+
+def simulate_expression(
+    study: Study, names: Sequence[str], world: World, generator: np.random.Generator
+) -> tuple[SimulatedExpression, dict[str, Any]]:
+    """The samples and genes of one source, for all data sets `names` that are parts of it, and what was
+    planted. Same generator state, same data."""
+    datasets = [study.datasets[name] for name in names]
+    tests = [
+        test
+        for _, test in study.tests()
+        if isinstance(test, DifferentialExpression) and set(names) & set(test.datasets)
+    ]
+    samples = simulated_samples(datasets, tests)
+    genes, effects = all_genes(study), planted(study, names, world)
+    strata = next((test.strata for test in tests if test.strata), None)
+    level = generator.normal(6, GENE_SPREAD, len(genes))
+    level[: len(genes) - BACKGROUND_GENES] = NAMED_LEVEL
+    moved = shifts(derived_columns(datasets), samples, genes, effects, strata, world, generator)
+    noise = generator.normal(0, NOISE["many" if strata else "few"], moved.shape)
+    return SimulatedExpression(samples, genes, level + moved + noise), {
+        "design": describe_design(samples),
+        "effects": [
+            {
+                "genes": list(one.genes)[:10],
+                "case": one.contrast.model_dump(mode="json")["case"],
+                "log2_fold_change": one.effect,
+            }
+            for one in effects
+        ],
+    }
+
+
+def counts(expression: SimulatedExpression, generator: np.random.Generator) -> np.ndarray:
+    """Negative-binomial reads, samples x genes, with libraries of different size."""
+    depth = generator.uniform(0.7, 1.4, (len(expression.samples), 1))
+    mean = depth * 2.0**expression.log2_mean
+    return generator.negative_binomial(1 / DISPERSION, 1 / (1 + DISPERSION * mean))
+
+
+def write_expression(
+    expression: SimulatedExpression,
+    dataset: ExpressionDataset,
+    store: Path,
+    generator: np.random.Generator,
+) -> list[str]:
+    """Write the data set where its URLs point, and return the URLs."""
+    ids = ensembl_ids(expression.genes)
+    if isinstance(dataset, XenaDataset):
+        files = _xena(expression, dataset, ids, generator)
+    elif isinstance(dataset, GdcDataset):
+        files = _gdc(expression, dataset, ids, generator)
+    elif isinstance(dataset, GeoDataset):
+        files = _geo(expression, dataset, ids, generator)
+    else:
+        return []  # the user's own files
+    for url, content in files.items():
+        path = store / store_path(url)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return list(files)
+
+
+def _urls(dataset: ExpressionDataset) -> dict[str, str]:
+    return {one.name: one.url for one in requests_for(dataset, Path()) if one.url}
+
+
+def ensembl_ids(genes: Sequence[str]) -> list[str]:
+    """As the simulated symbol table has them."""
+    return [f"ENSG{FIRST_ID + number:011d}" for number in range(len(genes))]
+
+
+def _xena(
+    expression: SimulatedExpression, dataset: XenaDataset, ids: Sequence[str], generator: np.random.Generator
+) -> dict[str, bytes]:
+    reads = counts(expression, generator)
+    per_million = 1e6 * reads / reads.sum(axis=1, keepdims=True)
+    tpm = dataset.values == "log2_tpm_plus_0.001"
+    versioned = [f"{one}.{1 + number % 9}" for number, one in enumerate(ids)]
+    probes = pd.DataFrame({"gene": expression.genes}, index=versioned).assign(
+        chrom="chr1", chromStart=1, chromEnd=1000, strand="+"
+    )
+    urls = _urls(dataset)
+    return {
+        urls["matrix"]: toil_matrix_gz(
+            (per_million if tpm else reads).T, versioned, list(expression.samples.index), dataset.values
+        ),
+        urls["sample_table"]: phenotype_gz(expression.samples.drop(columns=[PATIENT])),
+        urls["probe_map"]: probemap(probes),
+    }
+
+
+def _gdc(
+    expression: SimulatedExpression, dataset: GdcDataset, ids: Sequence[str], generator: np.random.Generator
+) -> dict[str, bytes]:
+    reads = counts(expression, generator)
+    names = expression.samples.index
+    files = pd.DataFrame(
+        {
+            "file_id": [f"00000000-0000-4000-8000-{number:012d}" for number in range(len(names))],
+            "aliquot": [f"{name}A-11R-SIM{number:03d}-07" for number, name in enumerate(names)],
+            "sample": [f"{name}A" for name in names],
+            "patient": expression.samples[PATIENT].to_numpy(),
+            "sample_type": expression.samples["sample_type"].to_numpy(),
+            "preservation": "",
+        }
+    )
+    versioned = [f"{one}.{1 + number % 9}" for number, one in enumerate(ids)]
+    found = {_urls(dataset)["files"]: files_answer(files)}
+    for file_id, row in zip(files["file_id"], reads, strict=True):
+        found[data_url(file_id)] = star_counts_tsv(row, versioned, expression.genes)
+    return found
+
+
+def _geo(
+    expression: SimulatedExpression, dataset: GeoDataset, ids: Sequence[str], generator: np.random.Generator
+) -> dict[str, bytes]:
+    urls = _urls(dataset)
+    reads = pd.DataFrame(
+        counts(expression, generator).T, index=expression.genes, columns=expression.samples.index
+    )
+    if dataset.expression == "supplementary":
+        return {
+            urls[table.file]: _supplementary(table, reads, dataset, ids) for table in dataset.supplementary
+        }
+    accessions = [f"GSM{90_000_000 + number}" for number in range(reads.shape[1])]
+    samples = expression.samples.set_axis(accessions)
+    samples = samples.assign(source_name="SIMULATED", organism="Homo sapiens", platform="GPL0")
+    if "title" not in samples:
+        samples["title"] = [f"SIMULATED sample {number}" for number in range(1, len(samples) + 1)]
+    reads.columns = pd.Index(accessions)
+    if dataset.expression == "series_matrix":
+        return {
+            urls["series_matrix"]: series_matrix_gz(
+                dataset.series, samples, reads.map(lambda n: float(np.log2(1 + n)))
+            )
+        }
+    genes = pd.DataFrame(
+        {"GeneID": [str(FIRST_ID + number) for number in range(len(ids))], "Symbol": expression.genes}
+    )
+    return {
+        urls["series_matrix"]: series_matrix_gz(dataset.series, samples, None),
+        urls["counts"]: ncbi_counts_gz(reads.set_axis(pd.Index(genes["GeneID"]))),
+        urls["annotation"]: ncbi_annotation_gz(genes),
+    }
+
+
+def _supplementary(
+    table: SupplementaryTable, reads: pd.DataFrame, dataset: GeoDataset, ids: Sequence[str]
+) -> bytes:
+    columns = table.columns_of
+    own = reads[list(columns)].set_axis(pd.Index(list(columns.values())), axis=1)
+    if dataset.features == "ensembl":
+        own.index = pd.Index(ids)
+    if table.file.endswith(".xlsx"):
+        undeclared = own.rename(columns=lambda column: f"SIMULATED.R_{column}")
+        return count_workbook(own, table.feature, undeclared)
+    content = count_table_gz(own, table.feature)
+    return content if table.file.endswith(".gz") else gzip.decompress(content)

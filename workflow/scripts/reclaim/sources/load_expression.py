@@ -1,0 +1,158 @@
+"""From stored bytes of an expression data set to its canonical object, with a ledger of what was dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reclaim.dataset import ExpressionDataset, FileDataset
+from reclaim.errors import AbsentData
+from reclaim.expression import PATIENT, derive_columns, empty, select_samples, validated
+from reclaim.expression_dataset import GdcDataset, GeoDataset, SupplementaryTable, XenaDataset
+from reclaim.features import Key, to_symbols
+from reclaim.ledger import Ledger
+from reclaim.retrieve.receipt import Receipt
+from reclaim.selection import describe, select
+from reclaim.symbols import SymbolTable
+
+if TYPE_CHECKING:
+    import anndata
+    import pandas as pd
+
+HUMAN = "Homo sapiens"
+
+
+def load_expression(
+    dataset: ExpressionDataset, receipt: Receipt, store: Path, symbols: SymbolTable
+) -> tuple[anndata.AnnData, Ledger]:
+    """The samples of the data set under approved symbols (validated), and the ledger of its loading.
+
+    Data that their service does not have, or that do not match their description, give an empty object and a
+    ledger with status `absent`.
+    """
+    dropped: Counter[str] = Counter()
+    try:
+        if receipt.status == "absent":
+            raise AbsentData(receipt.reason)
+        data, key = _read(dataset, receipt.open(store), dropped)
+        if not isinstance(dataset, XenaDataset):  # Xena's choice of columns to read rests on them already
+            data.obs = derive_columns(data.obs, dataset.derive)
+        if dataset.expect and not select(data.obs, dataset.expect).any():
+            raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
+        data, flow = select_samples(data, dataset.samples)
+    except AbsentData as reason:
+        return empty(), Ledger(status="absent", reason=str(reason), simulated=receipt.simulated)
+    data = to_symbols(data, symbols, key, dropped)
+    counts = {name: count for name, count in sorted(dropped.items()) if count}
+    return validated(_plain(data)), Ledger(
+        status="present", simulated=receipt.simulated, flow=flow, dropped=counts
+    )
+
+
+def _read(
+    dataset: ExpressionDataset, files: Mapping[str, Path], dropped: Counter[str]
+) -> tuple[anndata.AnnData, Key]:
+    """Samples x features with the source's own names, and what names the features."""
+    if isinstance(dataset, XenaDataset):
+        return _xena(dataset, files, dropped), "ensembl"
+    if isinstance(dataset, GdcDataset):
+        return _gdc(files, dropped), "ensembl"
+    if isinstance(dataset, GeoDataset):
+        return _geo(dataset, files, dropped)
+    return _local(dataset, files, dropped)
+
+
+def _xena(dataset: XenaDataset, files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:
+    from reclaim.sources.xena import patients, read_matrix, read_phenotype, read_probemap
+
+    table = read_phenotype(files["sample_table"], dropped)
+    table[PATIENT] = patients(table.index)
+    table = derive_columns(table, dataset.derive)
+    wanted = table[np.asarray(select(table, dataset.samples), bool)] if dataset.samples else table
+    return read_matrix(files["matrix"], wanted, dataset.values, read_probemap(files["probe_map"]), dropped)
+
+
+def _gdc(files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:
+    from reclaim.sources.gdc import join_star_counts, one_aliquot_per_sample, read_files_answer
+
+    chosen = one_aliquot_per_sample(read_files_answer(files["files"], dropped), dropped)
+    return join_star_counts(chosen, files, dropped)
+
+
+def _geo(
+    dataset: GeoDataset, files: Mapping[str, Path], dropped: Counter[str]
+) -> tuple[anndata.AnnData, Key]:
+    from reclaim.sources.geo_counts import join_samples, read_ncbi_counts
+    from reclaim.sources.series_matrix import read_series_matrix
+
+    if dataset.expression == "supplementary":
+        tables = [_supplementary(table, files, dropped) for table in dataset.supplementary]
+        return join_samples(tables, dropped), dataset.features
+    matrix = read_series_matrix(files["series_matrix"], dropped)
+    others = sorted(set(matrix.obs["organism"]) - {HUMAN})
+    if others:
+        raise AbsentData(f"organism: {', '.join(others)}; expected {HUMAN}")
+    if dataset.expression == "series_matrix":
+        return _logged(matrix), dataset.features
+    counts = read_ncbi_counts(files["counts"], files["annotation"], dropped)
+    return _with_samples(counts, matrix.obs, dropped), "entrez"
+
+
+def _supplementary(
+    table: SupplementaryTable, files: Mapping[str, Path], dropped: Counter[str]
+) -> anndata.AnnData:
+    from reclaim.sources.geo_counts import read_count_table
+
+    return read_count_table(files[table.file], table.feature, table.columns_of, table.sheet, dropped)
+
+
+def _logged(data: anndata.AnnData) -> anndata.AnnData:
+    """Linear intensities on the log2 scale; values of 0 and below are missing. Raises AbsentData without
+    values, as series of sequencing have none."""
+    if data.uns["unit"] == "none":
+        raise AbsentData("the series matrix holds no values; expected those of an array")
+    if data.uns["unit"] == "intensity":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            data.X = np.where(data.X > 0, np.log2(data.X), np.nan).astype(np.float32)
+        data.uns["unit"] = "log2_intensity"
+    return data
+
+
+def _with_samples(data: anndata.AnnData, samples: pd.DataFrame, dropped: Counter[str]) -> anndata.AnnData:
+    """The sample table for the samples that have values. Raises AbsentData when none has."""
+    known = data.obs_names.isin(samples.index)
+    dropped["samples with counts and without a line in the sample table"] += int((~known).sum())
+    dropped["samples in the sample table and without counts"] += len(samples) - int(known.sum())
+    if not known.any():
+        raise AbsentData("none of the samples with counts is in the sample table")
+    data = data[known].copy()
+    data.obs = samples.loc[data.obs_names]
+    return data
+
+
+def _local(
+    dataset: FileDataset, files: Mapping[str, Path], dropped: Counter[str]
+) -> tuple[anndata.AnnData, Key]:
+    from reclaim.sources.local_expression import read_count_matrix, read_h5ad_file
+    from reclaim.sources.series_matrix import read_series_matrix
+
+    if dataset.format == "series_matrix":
+        return _logged(read_series_matrix(files["data"], dropped)), dataset.features
+    if dataset.format == "h5ad":
+        return read_h5ad_file(files["data"]), dataset.features
+    data, samples = read_count_matrix(dataset, files, dropped)
+    return _with_samples(data, samples, dropped), dataset.features
+
+
+def _plain(data: anndata.AnnData) -> anndata.AnnData:
+    """Text as text, so that the same object gives the same file, and names that the file format allows."""
+    data.obs = data.obs.rename(columns=lambda name: str(name).replace("/", " or "))
+    for table in (data.obs, data.var):
+        for column in table.columns:
+            if table[column].dtype == object or str(table[column].dtype) == "category":
+                table[column] = table[column].astype("string").fillna("").astype(object)
+    return data
