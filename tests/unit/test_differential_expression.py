@@ -28,6 +28,7 @@ from reclaim.errors import AbsentData, UserError
 from reclaim.expression import empty
 from reclaim.judging import margin_of
 from reclaim.ledger import Ledger
+from reclaim.moderated_t import moderated_t
 from reclaim.study import Pooled
 
 RANDOM = np.random.default_rng(7)
@@ -107,6 +108,17 @@ def test_intensities_are_compared_by_a_linear_model_with_its_covariates():
     assert found.p_value == pytest.approx(table["p_value"]["GENE1"] / 2)
     assert found.q_value == pytest.approx(stats.false_discovery_control(table["p_value"])[0])
     assert found.ci_low < found.effect < found.ci_high
+
+
+def test_the_prior_of_the_linear_model_follows_the_mean():
+    """limma's trend; the golden tests hold the model itself to limma."""
+    data = two_groups()
+    data.X[:, 1:] += np.linspace(0, 6, 60) * np.random.default_rng(1).normal(1, 0.3, (9, 60))
+    design = np.column_stack([np.ones(9), np.array(GROUP) == "case"])
+    expected = moderated_t(data.X, design, [0, 1], trend=True)
+    _, table = run(data)
+    assert table["se"].tolist() == pytest.approx(expected["se"].tolist())
+    assert table["se"].tolist() != pytest.approx(moderated_t(data.X, design, [0, 1])["se"].tolist())
 
 
 @pytest.mark.parametrize("test", [{"covariates": ["age"]}, {"interaction": KNOCK_OUT}])
@@ -273,7 +285,7 @@ def test_a_gene_without_transcripts_anywhere_is_no_precise_null(test):
 
 def test_an_intensity_of_zero_is_a_value():
     data = two_groups()
-    data.X[:, 0] -= data.X[:, 0].mean()  # centred
+    data.X[:, 0] = [2, 2, 3, 1, -1, -2, -1, -3, -1]  # centred: their mean is 0
     assert run(data)[0].valid
 
 

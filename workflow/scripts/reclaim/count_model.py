@@ -92,19 +92,22 @@ def fit_counts(
     model = count_design(samples, design, contrast)
     if shrink and model.coefficient is None:
         raise ValueError("shrinkage needs a contrast that is a single coefficient of the design")
-    fitted, trend, prior = _fit(whole, model.matrix)
-    table = _wald_test(fitted, model)
-    cooks_cutoff = float(f.ppf(COOKS_QUANTILE, model.matrix.shape[1], model.residual_df))
-    table["cooks_outlier"] = _cooks_outliers(fitted, model, cooks_cutoff)
-    table["counts_replaced"] = fitted.var["replaced"].to_numpy(bool)
-    _without_information(table, whole, model, contrast, samples)
-    tested = filtered_q_values(table["p_value"].to_numpy(), table["base_mean"].to_numpy(), alpha)
-    table.insert(5, "q_value", tested.q_value)
-    table["low_mean"] = table["p_value"].notna() & table["q_value"].isna()
-    scale = None
-    if shrink:
-        scale, shrunken = _shrunken(fitted, model, table)
-        table.insert(7, "shrunken_log2_fold_change", shrunken)
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+
+    with threadpool_limits(limits=1, user_api="blas"):  # so that sums are the same on any number of cores
+        fitted, trend, prior = _fit(whole, model.matrix)
+        table = _wald_test(fitted, model)
+        cooks_cutoff = float(f.ppf(COOKS_QUANTILE, model.matrix.shape[1], model.residual_df))
+        table["cooks_outlier"] = _cooks_outliers(fitted, model, cooks_cutoff)
+        table["counts_replaced"] = fitted.var["replaced"].to_numpy(bool)
+        _without_information(table, whole, model, contrast, samples)
+        tested = filtered_q_values(table["p_value"].to_numpy(), table["base_mean"].to_numpy(), alpha)
+        table.insert(5, "q_value", tested.q_value)
+        table["low_mean"] = table["p_value"].notna() & table["q_value"].isna()
+        scale = None
+        if shrink:
+            scale, shrunken = _shrunken(fitted, model, table)
+            table.insert(7, "shrunken_log2_fold_change", shrunken)
     table.index = counts.columns
     table.attrs["settings"] = asdict(
         Settings(

@@ -146,9 +146,8 @@ def _matched_variance(residuals: Floats, residual_df: int) -> float:
 
     R draws 10,000 residuals at each of 200 variances, always from the same seed, and smooths the
     divergences by loess. Its histograms are therefore constants, kept in dispersion_residuals.tsv as R
-    4.2.2 drew them. (Exact densities in their place are the cleaner idea, and R's noise is within one
-    step of 0.008 of them; but on the airway data that step alone moves 5 % of the log2 fold changes by
-    more than 1e-4.)
+    4.2.2 drew them. Exact densities would be the cleaner idea; but on the airway data another seed moves
+    R's result by one step of 0.008, and that step moves 5 % of the log2 fold changes by more than 1e-4.
     """
     edges = np.arange(-20, 21) / 2
     inside = residuals[(residuals > -10) & (residuals < 10)]

@@ -4,8 +4,8 @@ Love, Huber & Anders 2014, doi 10.1186/s13059-014-0550-8: the count of sample j 
 mu = s[j] q[j, i] and variance mu + alpha[i] mu^2, with log q = X beta (equations 1 and 2).
 
 Arrays are samples x genes, design matrices samples x coefficients, coefficients genes x coefficients on
-the natural log scale. All genes go through one set of array operations: results do not depend on the
-number of cores, and a fit takes a fraction of pydeseq2's time, which fits one gene after the other.
+the natural log scale. All genes go through one set of array operations, which takes a fraction of the
+time of pydeseq2, where genes are fitted one after the other.
 """
 
 from __future__ import annotations
