@@ -12,6 +12,4 @@ def analyse(test, inputs):
     return differential_expression(test, inputs.data, genes, inputs.source_column, logger.info)
 
 
-run_expression_job(
-    snakemake, analyse, lambda test: [test.feature.gene] if test.feature.gene else [], "log2_fold_change"
-)
+run_expression_job(snakemake, analyse, lambda test: [test.feature.gene] if test.feature.gene else [])

@@ -12,4 +12,4 @@ def analyse(test, inputs):
     return gene_set_enrichment(test, table, inputs.sets, subjects, snakemake.params.slice["seed"])
 
 
-run_expression_job(snakemake, analyse, lambda test: [], "normalised_enrichment_score")
+run_expression_job(snakemake, analyse, lambda test: [])

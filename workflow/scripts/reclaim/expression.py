@@ -40,9 +40,14 @@ def validated(data: anndata.AnnData) -> anndata.AnnData:
         if names.has_duplicates:
             raise ValueError(f"{axis} {names[names.duplicated()][0]!r} stands twice")
     values = data.X.data if hasattr(data.X, "nnz") else np.asarray(data.X)
-    if data.uns["unit"] == "counts" and values.size and (values.min() < 0 or (values % 1).any()):
+    if data.uns["unit"] == "counts" and values.size and (values.min() < 0 or not _whole(values)):
         raise ValueError("counts must be whole and not negative")
     return data
+
+
+def _whole(values: np.ndarray) -> bool:
+    """Without a copy for integers, which most counts are."""
+    return bool(np.issubdtype(values.dtype, np.integer)) or not (values % 1).any()
 
 
 def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -> pd.DataFrame:

@@ -169,6 +169,11 @@ class Claim(Model):
         for test in self.tests:
             if test.role != "primary" or self.decision is None:
                 continue
+            if test.analysis == "detection" or getattr(test, "method", None) == "prerank":
+                raise ValueError(
+                    f"test {test.id}: {test.analysis} without an interval decides nothing; make it a gate, "
+                    "supporting or sensitivity, and name another test as primary"
+                )
             rule = parts[test.id].rule if parts else self.decision.rule
             shares = test.analysis in ("mutation_frequency", "event_share")
             if shares != (rule == "bound"):

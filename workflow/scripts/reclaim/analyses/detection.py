@@ -32,6 +32,7 @@ def detection(test: Detection, data: anndata.AnnData) -> tuple[list[Estimate], p
     seen = np.asarray((test.at_least <= chosen.X).sum(axis=0)).ravel().astype(int)
     n = chosen.n_obs
     table = pd.DataFrame({"feature": chosen.var_names, "n": n, "n_events": seen, "effect": seen / n})
+    table.attrs = {"method": METHOD, "effect_name": "share"}
     gene = str(test.feature.gene)
     there = gene in chosen.var_names
     known = table.set_index("feature")["n_events"]

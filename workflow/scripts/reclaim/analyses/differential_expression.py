@@ -63,7 +63,9 @@ def differential_expression(
         else:
             estimates.append(_gene_estimate(test, one, table, method, flags, _joined(note, *told)))
         tables.append(table.rename_axis("feature").reset_index().assign(stratum=one.stratum, n=part.n_obs))
-    return estimates, pd.concat(tables, ignore_index=True)
+    every = pd.concat(tables, ignore_index=True)
+    every.attrs = {"method": method, "effect_name": "log2_fold_change"}
+    return estimates, every
 
 
 def fit(

@@ -39,13 +39,11 @@ class Inputs:
 Analyse = Callable[[Any, Inputs], tuple[list[Estimate], pd.DataFrame]]
 
 
-def run_expression_job(
-    snakemake: Any, analyse: Analyse, genes_of: Callable[[Any], list[str]], effect_name: str
-) -> None:
+def run_expression_job(snakemake: Any, analyse: Analyse, genes_of: Callable[[Any], list[str]]) -> None:
     """Everything between the `snakemake` object of a rule and its output files.
 
-    `analyse` gives one estimate per stratum and the table of everything comparable, whose effect is
-    `effect_name`.
+    `analyse` gives one estimate per stratum and the table of everything comparable, which says in its
+    `attrs` by which `method` it was made and what its effects are (`effect_name`).
     """
     from anndata import read_h5ad
 
@@ -69,8 +67,8 @@ def run_expression_job(
         ) -> tuple[list[Estimate], pd.DataFrame]:
             logger.info("%s on %s", test.id, name)
             found, table = analyse(test, Inputs(data[name], dataset, name, sets, rankings))
-            method = found[0].method if found else ""
-            return found, setting.table(method, effect_name, {str(key): table[key] for key in table.columns})
+            columns = {str(key): table[key] for key in table.columns}
+            return found, setting.table(table.attrs["method"], table.attrs["effect_name"], columns)
 
         rows, tables = run_each(
             parameters.slice,

@@ -111,6 +111,7 @@ def _over_representation(
 def _estimate(
     test: GeneSetEnrichment, table: pd.DataFrame, method: str, effect_name: str, removed: Sequence[str]
 ) -> Estimate:
+    table.attrs = {"method": method, "effect_name": effect_name}
     base = Estimate(
         method,
         test.gene_set,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from reclaim.claim_tests import ClaimTest
+from reclaim.claim_tests import ClaimTest, MutationTest
 from reclaim.config import WORLDS
 from reclaim.dataset import Dataset, FileDataset
 from reclaim.errors import AbsentData, UserError, did_you_mean
@@ -92,11 +92,13 @@ def _check_genes(
     known: set[str] = set()
     for name in present:
         known |= known_genes(name)
+    remedy = "correct the symbol"
+    if isinstance(test, MutationTest):
+        remedy += ", or, when the gene was sequenced and never found mutated, list it under assayed_genes of the data set"
     for gene in genes:
         if present and gene not in known:
             document = read_marked_yaml(study_file)
             raise UserError(
                 f"{document.place([*test_path(document, test.id), 'feature'])}: gene {gene!r} is in none of its data "
-                f"sets ({', '.join(present)}){did_you_mean(gene, known)}; correct the symbol, or, when the gene was "
-                "sequenced and never found mutated, list it under assayed_genes of the data set"
+                f"sets ({', '.join(present)}){did_you_mean(gene, known)}; {remedy}"
             )
