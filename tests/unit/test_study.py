@@ -258,6 +258,17 @@ def test_enrichment_needs_a_ranking(tmp_path: Path) -> None:
     assert "gene_set_enrichment ranks genes by another test; add with: {ranking: {test:" in found
 
 
+def test_a_score_without_an_interval_is_no_primary_test(tmp_path: Path) -> None:
+    tests = enrichment_test(role="primary"), expression_test(role="supporting")
+    (found,) = mistakes_of(expression_study(*tests), tmp_path)
+    assert "test set_up: gene_set_enrichment without an interval decides nothing; make it a gate" in found
+
+
+def test_over_representation_has_an_interval_and_may_decide(tmp_path: Path) -> None:
+    tests = enrichment_test(role="primary", method="over_representation"), expression_test(role="supporting")
+    assert read_study(write_study(expression_study(*tests), tmp_path)).claims[0].decision is not None
+
+
 def test_detection_looks_at_one_gene(tmp_path: Path) -> None:
     wrong = GATE | {"feature": {"gene_set": "ifn"}}
     (found,) = mistakes_of(expression_study(expression_test(), enrichment_test(), wrong), tmp_path)

@@ -960,15 +960,6 @@ def test_a_score_among_sensitivity_tests_does_not_stand_in_the_way_of_a_contradi
     )
 
 
-def test_a_score_decides_nothing_as_primary_test():
-    a_study = Study.model_validate(
-        study_values(claim(enrichment_test(role="primary"), expression_test(role="supporting")))
-        | {"gene_sets": {"ifn": ["GENE2"]}}
-    )
-    found = verdict_on(scores(3.0, "primary"), a_study)
-    assert (found.verdict, found.effect, found.p_value) == ("inconclusive", None, None)
-
-
 def test_direction_only_decides_nothing():
     assert (
         verdict_on(both(5.0, None, flags="one_replicate", groups={"case": 1, "control": 1})).verdict

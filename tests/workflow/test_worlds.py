@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from running import ROOT, digests, planned, snakemake, without_network
 
+pytestmark = pytest.mark.xdist_group("worlds")
+
 PDAC, TREX1 = "cdk46_egfr_pdac", "trex1_sting"
 TESTED_T = ("T1", "T2", "T3", "T5", "T6")
 WORLDS = ("as_claimed", "no_effect", "reversed", "confounded")
