@@ -22,7 +22,8 @@ for JOB in PLAN.analyses():
         conda:
             "../../envs/reclaim.yaml"
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            # Canonical files are packed, at best to an eighth.
+            mem_mb=lambda wildcards, input, attempt: max(2000, round(8 * input.size_mb)) * attempt,
         params:
             # The script's path is read from params: a name bound here would be the last of the loop.
             analysis=JOB.analysis,
