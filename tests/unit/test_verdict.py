@@ -104,6 +104,13 @@ def test_a_single_cohort_is_consistent():
     assert "a single cohort" in found.reason
 
 
+def test_a_direction_without_an_interval_is_no_second_cohort():
+    """A model that could not be fitted still gives the difference of means, however many samples it had."""
+    found = verdict_on([UP[0], evidence("b", 2.0, None)])
+    assert found.verdict == "consistent"
+    assert "a single cohort" in found.reason
+
+
 def test_two_strata_of_one_data_set_are_a_single_cohort():
     rows = [evidence("a", 2.0, stratum="men"), evidence("a", 2.0, stratum="women")]
     assert "a single cohort" in verdict_on(rows).reason

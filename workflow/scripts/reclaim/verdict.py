@@ -184,7 +184,11 @@ def _decide(
     claim, judgement = item.claim, item.judgement
     assert claim.decision is not None
     outcome, remark = str(judgement.outcome[0]), str(judgement.remark[0])
-    valid = [row for row in item.primary if row.outcome != "invalid" and row.effect is not None]
+    valid = [
+        row
+        for row in item.primary
+        if row.outcome != "invalid" and row.effect is not None and not _is_direction(row)
+    ]
     tier = max((row.tier for row in valid), key=list(TIER_OF.values()).index, default=None)
     shortfalls = _shortfalls(study, valid, tier)
     if post_hoc:
@@ -289,6 +293,11 @@ def _shortfalls(study: Study, valid: list[EvidenceRow], tier: str | None) -> lis
     if small:
         found.append(f"too few samples or events in {', '.join(small)}")
     return found
+
+
+def _is_direction(row: EvidenceRow) -> bool:
+    """Two groups compared without an interval: no cohort that could replicate another."""
+    return bool(arm_sizes(row)) and row.ci_low is None and row.ci_high is None
 
 
 def _large_enough(row: EvidenceRow) -> bool:
