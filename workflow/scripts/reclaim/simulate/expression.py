@@ -156,7 +156,7 @@ def _gdc(
             "aliquot": [f"{name}A-11R-SIM{number:03d}-07" for number, name in enumerate(names)],
             "sample": [f"{name}A" for name in names],
             "patient": expression.samples[PATIENT].to_numpy(),
-            "sample_type": expression.samples["sample_type"].to_numpy(),
+            "sample_type": list(expression.samples.get("sample_type", ["Primary Tumor"] * len(names))),
             "preservation": "",
         }
     )
