@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import math
 import os
 import subprocess
@@ -35,7 +36,7 @@ from running import ROOT
 
 from reclaim.errors import UserError
 from reclaim.retrieve import fetch
-from reclaim.retrieve.announcement import Announcement, announce
+from reclaim.retrieve.announcement import Announcement, Budget, announce
 from reclaim.retrieve.fetch import Fetcher
 from reclaim.retrieve.lock import DataLock
 from reclaim.retrieve.receipt import Receipt, Request
@@ -56,10 +57,10 @@ def store(tmp_path: Path) -> Path:
 
 
 def public(store: Path, *, retries: int = 1, timeout: float = 2, mirrors: tuple[str, ...] = (),
-           accept: tuple[str, ...] = (), announced: Announcement | None = None) -> Access:  # fmt: skip
+           accept: tuple[str, ...] = (), budget: Budget | None = None) -> Access:  # fmt: skip
     """Access as `data.source: public` gives it."""
     fetcher = Fetcher(store, mirrors, retries, timeout)
-    return Access(store, DataLock(store), fetcher, accept, announced or Announcement())
+    return Access(store, DataLock(store), fetcher, accept, budget or Budget())
 
 
 def retrieve(access: Access, *urls: str) -> Receipt:
@@ -589,15 +590,46 @@ def test_a_server_that_does_not_say_how_much_is_held_to_the_limit_all_the_same(
     internet.fault(URL, NoRange(), NoLength(), times=math.inf)
     announced = announce([URL], store, Fetcher(store), max_gb=0.0001)
     assert announced.files == {URL: None}
-    assert "are more than the 100kB that data.max_gb leaves" in failure(public(store, announced=announced))
+    message = failure(public(store, budget=announced.budget([URL], 0.0001)))
+    assert "are more than the 100kB that data.max_gb leaves" in message
     assert is_empty(store)
+    retrieve(public(store, budget=announced.budget([URL], 0.001)))  # the remedy that the message names
+    assert holds(store)
 
 
-def test_all_files_share_what_their_announced_sizes_leave() -> None:
-    announced = Announcement(limit_bytes=100, files={"a": 40, "b": None, "c": None})
-    assert [announced.allowance(url) for url in "abc"] == [60, 20, 20]
-    assert Announcement(limit_bytes=100).allowance("a") == 100  # it was in the store when sizes were asked
-    assert Announcement().allowance("a") is None
+def test_all_files_of_a_job_share_its_budget_also_those_that_only_another_file_names(
+    internet: PublicInternet, store: Path
+) -> None:
+    named = [f"https://api.gdc.cancer.gov/data/{number}" for number in range(3)]
+    for url in named:
+        internet.put(url, CONTENT)
+    access = public(store, budget=Budget(2 * len(CONTENT) + 10))
+    with pytest.raises(UserError, match=r"more than the 10 bytes that data\.max_gb leaves"):
+        retrieve(access, *named)
+    assert [(store / place(url)).exists() for url in named] == [True, True, False]
+
+
+def test_jobs_share_what_announced_sizes_leave() -> None:
+    announced = Announcement(files={"a": 400, "b": None, "c": None})
+    budgets = [announced.budget(urls, 1e-6).left for urls in ("a", "bc")]
+    assert budgets == [400 + 200, 200 + 200]  # 1,000 bytes in all
+    assert Budget().left is None
+
+
+def test_a_host_that_is_silent_is_asked_for_a_size_once(internet: PublicInternet, store: Path) -> None:
+    urls = [f"https://datahub.assets.cbioportal.org/{number}" for number in range(5)]
+    internet.fault("https://datahub.assets.cbioportal.org", Refuse(), times=math.inf)
+    assert set(announce(urls, store, Fetcher(store), max_gb=1).files.values()) == {None}
+    assert internet.tunnels["datahub.assets.cbioportal.org"] == 1
+
+
+def test_sizes_are_asked_for_with_the_same_pause(internet: PublicInternet, store: Path) -> None:
+    urls = [f"https://datahub.assets.cbioportal.org/{number}" for number in range(3)]
+    for url in urls:
+        internet.put(url, CONTENT)
+    announce(urls, store, Fetcher(store), max_gb=1)
+    times = [request.time for request in internet.requests]
+    assert min(later - before for before, later in itertools.pairwise(times)) >= fetch.PAUSE_SECONDS
 
 
 def test_one_connection_to_a_host_at_a_time_and_one_download_of_a_file(

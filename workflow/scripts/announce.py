@@ -19,19 +19,22 @@ with job(snakemake.log[0]):
     data = check_config(snakemake.config).data
     store = Path(snakemake.params.store)
     studies = [Study.model_validate(described) for described in snakemake.params.studies]
-    urls = {
-        study.id: [
-            request.url
-            for dataset in [*study.datasets.values(), *study.references().values()]
-            for request in requests_for(dataset, Path(beside))
-            if request.url
-        ]
-        for study, beside in zip(studies, snakemake.params.beside, strict=True)
-    }
+    urls, references = (
+        {
+            study.id: [
+                request.url
+                for one in parts(study).values()
+                for request in requests_for(one, Path(beside))
+                if request.url
+            ]
+            for study, beside in zip(studies, snakemake.params.beside, strict=True)
+        }
+        for parts in (lambda study: study.datasets, Study.references)
+    )
     lock, announcement = DataLock(store), Announcement()
     content = lock.read()
     if data.source == "public":
-        wanted = [url for own in urls.values() for url in own]
+        wanted = [url for part in (urls, references) for own in part.values() for url in own]
         fetcher = Fetcher(store, data.mirrors, data.retries, data.timeout)
         announcement = announce(wanted, store, fetcher, data.max_gb)
         came = {*content.files, *(url for url in wanted if (store / store_path(url)).is_file())}

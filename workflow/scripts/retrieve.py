@@ -8,22 +8,21 @@ from reclaim.config import check_config
 from reclaim.dataset import Dataset
 from reclaim.job import job, write_json
 from reclaim.reference import Reference
-from reclaim.retrieve.announcement import Announcement
+from reclaim.retrieve.announcement import Announcement, Budget
 from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.sources.requests import further_requests, requests_for
 
 with job(snakemake.log[0]):
     described = snakemake.params.dataset
     dataset = TypeAdapter(Dataset | Reference).validate_python(described["dataset"])
-    downloads = snakemake.input.get("downloads")
-    # Read here and not from params: a new mirror or a higher limit is no reason to run anything again.
-    access = Access.of(
-        snakemake.wildcards.run,
-        Path(snakemake.params.store),
-        check_config(snakemake.config).data,
-        Announcement.model_validate_json(Path(downloads).read_bytes()) if downloads else Announcement(),
-    )
     requests = requests_for(dataset, Path(described["beside"]))
+    # Read here and not from params: a new mirror or a higher limit is no reason to run anything again.
+    data = check_config(snakemake.config).data
+    store, budget = Path(snakemake.params.store), Budget()
+    if downloads := snakemake.input.get("downloads"):
+        urls = [request.url for request in requests if request.url]
+        budget = Announcement.model_validate_json(Path(downloads).read_bytes()).budget(urls, data.max_gb)
+    access = Access.of(snakemake.wildcards.run, store, data, budget)
     about = (dataset.licence, dataset.citation)
     receipt = make_receipt(described["name"], requests, access, *about)
     if receipt.status == "present" and (more := further_requests(dataset, receipt.open(access.store))):

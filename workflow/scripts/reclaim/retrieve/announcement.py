@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,24 +20,30 @@ logger = logging.getLogger("reclaim")
 
 
 class Announcement(Model):
-    """Files that are not in the store yet, with the bytes that their servers announce."""
+    """Files that were not in the store, with the bytes that their servers announced; null: not said."""
 
-    limit_bytes: int | None = Field(None, description="data.max_gb; null: no limit.")
     files: dict[str, int | None] = Field(default_factory=dict)
 
     @property
     def known_bytes(self) -> int:
         return sum(size for size in self.files.values() if size is not None)
 
-    def allowance(self, url: str) -> int | None:
-        """The most that may be downloaded for a file, so that no run exceeds its limit.
+    def budget(self, urls: Iterable[str], max_gb: float) -> Budget:
+        """What a job may download for these files and for those that only they name, so that all jobs of a
+        run together stay below its limit: the announced sizes, and an equal part of what they leave."""
+        share = max(0, int(max_gb * 1e9) - self.known_bytes) // max(1, len(self.files))
+        return Budget(sum((self.files.get(url) or 0) + share for url in urls))
 
-        What was announced, and an equal part of what all announced files leave of the limit.
-        """
-        if self.limit_bytes is None:
-            return None
-        left = self.limit_bytes - self.known_bytes
-        return (self.files.get(url) or 0) + left // max(1, len(self.files))
+
+@dataclass
+class Budget:
+    """Bytes that a job may still download; None: as many as it likes."""
+
+    left: int | None = None
+
+    def spend(self, downloaded: int) -> None:
+        if self.left is not None:
+            self.left -= downloaded
 
 
 def announce(urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float) -> Announcement:
@@ -45,7 +52,7 @@ def announce(urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float) 
     Raises UserError, with the files, when they are more than `max_gb` in all.
     """
     missing = [url for url in dict.fromkeys(urls) if not (store / store_path(url)).is_file()]
-    found = Announcement(limit_bytes=int(max_gb * 1e9), files={url: fetcher.size(url) for url in missing})
+    found = Announcement(files={url: fetcher.size(url) for url in missing})
     unknown = sum(size is None for size in found.files.values())
     total = size_in_words(found.known_bytes) + (f" and {unknown} of unknown size" if unknown else "")
     if not missing:
@@ -55,7 +62,7 @@ def announce(urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float) 
     logger.info("to download into %s: %d files, %s, from %s", store, len(missing), total, ", ".join(hosts))
     largest = sorted(missing, key=lambda url: -(found.files[url] or 0))
     lines = [f"  {_size(found.files[url]):>12}  {url}" for url in largest]
-    if found.limit_bytes is not None and found.known_bytes > found.limit_bytes:
+    if found.known_bytes > max_gb * 1e9:
         raise UserError(
             [
                 f"config: data.max_gb: this run would download {total}, more than the {max_gb:g} GB allowed; raise "

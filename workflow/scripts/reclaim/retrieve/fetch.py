@@ -91,6 +91,7 @@ class Fetcher:
         self._mirrors = tuple(mirrors)
         self._retries = retries
         self._timeout = timeout
+        self._silent: set[str] = set()
         self._session = requests.Session()
         self._session.max_redirects = MAX_REDIRECTS
         # Bytes are stored as they are: a server must not pack them for the journey.
@@ -110,14 +111,20 @@ class Fetcher:
                 path.touch()
 
     def size(self, url: str) -> int | None:
-        """Bytes that the first address announces that has the file; None when none says."""
+        """Bytes that the first address announces that has the file; None when none says.
+
+        A host that does not answer is not asked again: without a network each would cost a time-out.
+        """
         for address in self._addresses(url):
+            host = urlsplit(address).netloc
+            if host in self._silent:
+                continue
             try:
-                with self._get(address, {"Range": "bytes=0-0"}) as response:
+                with self.turn(address), self._get(address, {"Range": "bytes=0-0"}) as response:
                     if response.status_code in (200, 206):
                         return _total(response)
             except (RequestException, HTTPError):
-                continue
+                self._silent.add(host)
         return None
 
     def fetch(

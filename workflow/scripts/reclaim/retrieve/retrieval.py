@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reclaim.config import WORLDS, Data
 from reclaim.errors import UserError
-from reclaim.retrieve.announcement import Announcement
+from reclaim.retrieve.announcement import Budget
 from reclaim.retrieve.content import Content, Damaged, NotTheData, check_whole, identify
 from reclaim.retrieve.fetch import Fetcher, NotThere, OtherBytes
 from reclaim.retrieve.lock import LOCK_NAME, DataLock, LockedFile
@@ -28,23 +28,17 @@ class Access:
     lock: DataLock | None = None
     fetcher: Fetcher | None = None
     accept_changes: Sequence[str] = ()
-    announcement: Announcement = field(default_factory=Announcement)
+    budget: Budget = field(default_factory=Budget)
 
     @classmethod
-    def of(
-        cls,
-        run: str,
-        store: Path,
-        data: Data,
-        announcement: Announcement = Announcement(),  # noqa: B008
-    ) -> Access:
+    def of(cls, run: str, store: Path, data: Data, budget: Budget) -> Access:
         """For a run as configured. Simulated stores have no lock; a mirror is read and never written."""
         if run in WORLDS:
             return cls(store)
         fetcher = None
         if data.source == "public":
             fetcher = Fetcher(store, data.mirrors, data.retries, data.timeout)
-        return cls(store, DataLock(store), fetcher, data.accept_changes, announcement)
+        return cls(store, DataLock(store), fetcher, data.accept_changes, budget)
 
     def accepts(self, url: str) -> bool:
         """Whether the user accepts other bytes than the locked ones: by the address, or the start of one."""
@@ -189,9 +183,7 @@ def _fetched(url: str, path: Path, access: Access) -> tuple[Content, LockedFile]
         return content
 
     try:
-        fetched = access.fetcher.fetch(
-            url, check, demanded.bytes if demanded else None, access.announcement.allowance(url)
-        )
+        fetched = access.fetcher.fetch(url, check, demanded.bytes if demanded else None, access.budget.left)
     except NotThere as answer:
         if demanded:
             raise UserError(
@@ -207,6 +199,7 @@ def _fetched(url: str, path: Path, access: Access) -> tuple[Content, LockedFile]
             f"would rest on other data: copy the old file to {path}, or {_accept(url)}"
         ) from None
     content = fetched.content
+    access.budget.spend(content.bytes)
     if locked and locked.sha256 != content.sha256:
         logger.warning("%s: accepted a change: %s, not %s", url, _bytes(content), _bytes(locked))
     if locked and locked.sha256 == content.sha256:
