@@ -8,7 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 
 from reclaim.errors import UserError
@@ -46,15 +48,34 @@ def job(log: str) -> Iterator[None]:
 
 
 def write_whole(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Write under a temporary name in the same folder, then rename: a reader never sees half a file."""
+    """Write under a temporary name in the same folder, then rename: a reader never sees half a file.
+
+    What a killed writer of the same file left behind is removed; one that still lives, or may live on another
+    machine, keeps its own.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    mine = f".{path.name}.{gethostname()}."
+    for part in path.parent.glob(f"{escape(mine)}*.part"):
+        writer = part.name.removeprefix(mine).removesuffix(".part")
+        if writer.isdigit() and not _is_alive(int(writer)):
+            part.unlink(missing_ok=True)
+    temporary = path.with_name(f"{mine}{os.getpid()}.part")
     try:
         write(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
 
 
 def write_json(path: str | Path, value: Any) -> None:
