@@ -24,7 +24,7 @@ configfile: HERE / "config" / "config.yaml"
 
 try:
     check_writable(Path("results"))
-    PLAN = make_plan(config, HERE / "seeds")
+    PLAN = make_plan(config, HERE / "seeds", HERE / "tests" / "panel" / "control_claims.yaml")
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -7,13 +7,20 @@ from typing import Any
 
 import builders
 
+from reclaim.calibration.record import (
+    Balance,
+    ClaimCalibration,
+    NullDistribution,
+    Rate,
+    StudyCalibration,
+)
 from reclaim.evidence import EvidenceRow
 from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
 from reclaim.retrieve.receipt import Receipt, StoredFile
 from reclaim.study import Study
-from reclaim.verdict import assess
+from reclaim.verdict import Calibration, assess
 
 SCRIPT = "<script>alert('x')</script>"
 NEARLY_ALL = {"rule": "bound", "bound": "nearly_all"}
@@ -98,13 +105,95 @@ def small_evidence(data: str = "public") -> list[EvidenceRow]:
     ]
 
 
+def rate(passing: int, ci_low: float, ci_high: float, n: int = 1000) -> Rate:
+    """`passing` of n nulls, with an interval that somebody computed."""
+    return Rate(share=passing / n, ci_low=ci_low, ci_high=ci_high, n=n)
+
+
+def null_distribution(**changes: Any) -> NullDistribution:
+    """The odds ratio exp(-1.8) = 0.165 among nulls around 1; 5 comparable ones and 1 permutation at -1.5 or
+    below."""
+    values: dict[str, Any] = {
+        "effect_name": "log_odds_ratio",
+        "observed": -1.8,
+        "edges": [-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0],
+        "comparable": [5, 45, 150, 450, 300, 50],
+        "permuted": [1, 29, 170, 400, 400, 0],
+    }
+    return NullDistribution(**(values | changes))
+
+
+def calibrated(claim: str = "C5", **changes: Any) -> ClaimCalibration:
+    """Both rates known and low enough for any claim: 0.4 % of permutations and 3.1 % of comparable pairs."""
+    values: dict[str, Any] = {
+        "claim": claim,
+        "subject": "GENE1",
+        "null_rate": rate(4, 0.001, 0.010),
+        "background_rate": rate(31, 0.019, 0.046),
+        "matched": rate(20, 0.011, 0.033),
+        "matched_on_loadings": rate(31, 0.019, 0.046),
+        "loadings": ["purity", "proliferation"],
+        "loadings_gap": "immune score: fewer than half of its genes are measured",
+        "uncorrelated": rate(19, 0.010, 0.032, n=950),
+        "correlated": 50,
+        "modules": 120,
+        "balance": [
+            Balance(name="mean in the reference arm", subject=7.5, low=7.25, middle=7.5, high=7.75),
+            Balance(name="purity", subject=0.8125, low=-0.25, middle=0.125, high=0.5),
+        ],
+        "distribution": null_distribution(),
+    }
+    return ClaimCalibration(**(values | changes))
+
+
+def small_calibration(*claims: ClaimCalibration, study: str = "a_study") -> StudyCalibration:
+    """The bounds C1 and C4 need none; C5, or the claims given, is calibrated."""
+    fixed = "the bound is fixed, and no other gene is asked"
+    return StudyCalibration(
+        study=study,
+        claims=[
+            *(ClaimCalibration(claim=name, subject="GENE1", not_calibrated=fixed) for name in ("C1", "C4")),
+            *(claims or [calibrated()]),
+        ],
+        percentiles=[],
+    )
+
+
+def panel_study() -> Study:
+    """Control claims: K1 and K2 are known to be true, K3 is known to be false."""
+    claims = [
+        builders.claim(
+            builders.expression_test(f"known_{i}"),
+            claim_id=f"K{i}",
+            statement=f"Control {i} {SCRIPT} is up.",
+            known=i < 3,
+        )
+        for i in (1, 2, 3)
+    ]
+    values = builders.study_values(*claims) | {"id": "a_panel", "title": "Known answers", "panel": True}
+    return Study.model_validate(values)
+
+
+def panel_evidence(*effects: float, data: str = "public") -> list[EvidenceRow]:
+    """The same effect on both data sets, for K1, K2 and K3 in turn."""
+    return [
+        builders.evidence(name, effect, study="a_panel", claim=f"K{i}", test=f"known_{i}", data=data)
+        for i, effect in enumerate(effects, start=1)
+        for name in "ab"
+    ]
+
+
 def small_results(
-    run: str = "public", study: Study | None = None, rows: Sequence[EvidenceRow] | None = None
+    run: str = "public",
+    study: Study | None = None,
+    rows: Sequence[EvidenceRow] | None = None,
+    calibration: StudyCalibration | None = None,
 ) -> StudyResults:
     """Assessed as the workflow does, with receipts and ledgers."""
     study = study or small_study()
     data = "public" if run == "public" else "simulated"
-    assessed = assess(study, small_evidence(data) if rows is None else rows, run, seed=1)
+    rates = {one.claim: Calibration.of(one) for one in calibration.claims} if calibration else {}
+    assessed = assess(study, small_evidence(data) if rows is None else rows, run, seed=1, calibration=rates)
     file = StoredFile(
         name="archive",
         url="https://example.org/archive.tar.gz",
@@ -126,11 +215,23 @@ def small_results(
             "a": Ledger(status="present", flow=flow, dropped={"mutation lines that repeat another": 7}),
             "b": Ledger(status="present", flow=flow),
         },
+        calibration=calibration,
     )
 
 
 def small_page(
-    run: str = "public", study: Study | None = None, rows: Sequence[EvidenceRow] | None = None
+    run: str = "public",
+    study: Study | None = None,
+    rows: Sequence[EvidenceRow] | None = None,
+    calibration: StudyCalibration | None = None,
 ) -> str:
     """The report page of the small study."""
-    return render_page(run, 1, [study_view(small_results(run, study, rows), run, 1)], VERSIONS)
+    return render_page(run, 1, [study_view(small_results(run, study, rows, calibration), run, 1)], VERSIONS)
+
+
+def full_page(run: str = "public", effects: Sequence[float] = (1.0, 1.0, 0.0)) -> str:
+    """The small study, calibrated, after a panel of control claims with these effects."""
+    data = "public" if run == "public" else "simulated"
+    panel = small_results(run, panel_study(), panel_evidence(*effects, data=data))
+    study = small_results(run, calibration=small_calibration())
+    return render_page(run, 1, [study_view(results, run, 1) for results in (panel, study)], VERSIONS)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from matplotlib.image import imread
-from report_results import SCRIPT, small_page
+from report_results import SCRIPT, full_page, small_page
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -33,7 +33,7 @@ FLAGS = (
 )
 THE_BROWSERS_OWN = ("google.com", "googleapis.com", "gvt1.com")
 HAZARD_YELLOW = (0xFF, 0xD2, 0x1F)
-PHONE, DESKTOP = 420, 1400
+SMALL_PHONE, PHONE, DESKTOP = 360, 420, 1400
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None, reason="chromium is not installed: apt-get install --no-install-recommends chromium"
@@ -77,7 +77,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(tmp_path_factory.mktemp("simulated"), "report.html", small_page("confounded"))
+    return write(tmp_path_factory.mktemp("simulated"), "report.html", full_page("confounded"))
 
 
 @pytest.fixture(scope="module")
@@ -104,13 +104,26 @@ def test_the_browser_shows_the_verdicts_and_their_detail(seen: Visit) -> None:
     for text in (
         "At a glance",
         "What a naive reading would say",
+        "Calibration: how often chance, or any other pair, would have passed",
+        "Control claims",
         "How verdicts are reached",
         "Versions and seed",
     ):
         assert text in seen.dom
-    assert seen.dom.count('<article class="claim"') == 5
-    assert seen.dom.count("</svg>") == 4  # three tested claims and the overview
+    assert seen.dom.count('<article class="claim"') == 8
+    # Of the study three tested claims, the nulls of one, and the overview; of the panel three and the overview.
+    assert seen.dom.count("</svg>") == 5 + 4
     assert "SIMULATED" in seen.dom
+
+
+def test_every_figure_has_a_name(seen: Visit) -> None:
+    """Each drawing stands in an element that is one image to a screen reader, named by its numbers."""
+    before = re.findall(r'<div role="img" aria-label="([^"]+)">\s*<svg', seen.dom)
+    assert len(before) == seen.dom.count("</svg>")
+    assert all("SIMULATED" in name for name in before)
+    nulls = [name for name in before if "Null distribution of claim C5" in name]
+    assert len(nulls) == 1
+    assert "GENE1 0.165" in nulls[0]
 
 
 def test_markup_in_a_statement_stays_text(seen: Visit) -> None:
@@ -153,7 +166,7 @@ def yellow_share(page: Path, folder: Path, width: int) -> float:
     return float((distance < 0.02).mean())
 
 
-@pytest.mark.parametrize("width", [PHONE, 768, DESKTOP])
+@pytest.mark.parametrize("width", [SMALL_PHONE, PHONE, 768, DESKTOP])
 def test_the_page_is_never_wider_than_its_window(simulated: Path, tmp_path: Path, width: int) -> None:
     """Wide tables and figures scroll by themselves. A frame stands for windows narrower than
     chromium's smallest."""

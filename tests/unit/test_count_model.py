@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import cauchy, f, nbinom, norm
 
 from reclaim.count_design import count_design
-from reclaim.count_model import fit_counts
+from reclaim.count_model import fit_counts, fit_rearranged
 from reclaim.dispersion_search import _DispersionPosterior, gene_wise_dispersions
 from reclaim.independent_filtering import filtered_q_values
 from reclaim.negative_binomial import cauchy_scale, fit_coefficients, shrunken_coefficients
@@ -506,3 +506,38 @@ def test_a_patient_without_a_partner_does_no_harm():
 def test_refuses_to_shrink_what_is_no_coefficient(counts, three_each):
     with pytest.raises(ValueError, match="a single coefficient"):
         fit_counts(counts, three_each, "~ batch + group", np.array([0.0, 1, 1]), shrink=True)
+
+
+# One gene with its samples rearranged
+
+
+@pytest.mark.parametrize("formula", ["~ group", "~ patient + group"])
+def test_the_arrangement_as_it_is_gives_the_fit_of_all_genes(formula):
+    samples = described(group=["a", "b"] * 6, patient=[f"p{i // 2}" for i in range(12)])
+    reads = simulated(samples, seed=3)
+    weights = np.zeros(2 if formula == "~ group" else 7)
+    weights[-1] = 1
+    every = fit_counts(reads, samples, formula, weights)
+    for gene in every.index[::40]:
+        if every.loc[gene, "counts_replaced"]:
+            continue
+        order = np.arange(12)[None, :]
+        found = fit_rearranged(reads, samples, formula, weights, gene, order).iloc[0]
+        assert found["log2_fold_change"] == pytest.approx(every.loc[gene, "log2_fold_change"], rel=1e-6)
+        assert found["se"] == pytest.approx(every.loc[gene, "se"], rel=1e-6)
+
+
+def test_a_swap_of_the_groups_turns_the_sign_and_rearranging_within_them_does_nothing():
+    samples = described(group=["a", "b"] * 6)
+    reads = simulated(samples, seed=4)
+    gene = reads.columns[7]
+    as_it_is = np.arange(12)
+    swapped = as_it_is.reshape(6, 2)[:, ::-1].ravel()
+    within = np.array([2, 1, 0, 3, 6, 5, 4, 9, 8, 7, 10, 11])
+    found = fit_rearranged(
+        reads, samples, "~ group", np.array([0.0, 1.0]), gene, np.array([as_it_is, swapped, within])
+    )
+    effect = found["log2_fold_change"]
+    assert effect[1] == pytest.approx(-effect[0], rel=1e-5)
+    assert effect[2] == pytest.approx(effect[0], rel=1e-5)
+    assert found["se"][2] == pytest.approx(found["se"][0], rel=1e-5)

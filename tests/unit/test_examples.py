@@ -355,12 +355,13 @@ def test_study_page_says_what_is_planted() -> None:
         {world: NUISANCE_SHARE if world == "confounded" else 0.0 for world in WORLDS}
     )
     text = re.sub(r"\s+", " ", section(page("seeds/README.md"), "8"))
-    few, many = REPLICATES["few"], REPLICATES["many"]
-    assert few[0] == few[1]
+    lines, cohort, stratum = (REPLICATES[kind] for kind in ("lines", "cohort", "stratum"))
+    assert lines[0] == lines[1]
     for told in (
         f"among {BACKGROUND_GENES} others",
-        f"elsewhere {few[0]} of every combination",
-        f"{STRATA} strata with {many[0]} case and {many[1]} control samples",
+        f"elsewhere {lines[0]} of every combination",
+        f"{cohort[0]} case and {cohort[1]} control samples",
+        f"{STRATA} strata with {stratum[0]} case and {stratum[1]} control samples",
         f"standard deviation of {STRATUM_SPREAD:g}",
         f"{LIBRARY_SET_SIZE} invented members",
     ):

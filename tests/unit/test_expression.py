@@ -21,7 +21,7 @@ def derived(text: list, values: dict, source: str = "title"):
 # The contract
 
 
-@pytest.mark.parametrize("unit", ["counts", "log2_intensity", "log2_tpm"])
+@pytest.mark.parametrize("unit", ["counts", "log2_intensity", "log2_tpm", "log2_normalised_count"])
 def test_what_keeps_the_contract_is_handed_on(unit):
     data = expression({"A": [1, 0], "B": [2, 5]}, {"sex": ["F", "M"]}, unit)
     assert validated(data) is data
@@ -31,7 +31,9 @@ def test_what_keeps_the_contract_is_handed_on(unit):
 def test_an_unknown_unit_breaks_the_contract(unit):
     data = expression({"A": [1.0]}, {"sex": ["F"]})
     data.uns["unit"] = unit
-    with pytest.raises(ValueError, match="is none of counts, log2_intensity, log2_tpm"):
+    with pytest.raises(
+        ValueError, match="is none of counts, log2_intensity, log2_tpm, log2_normalised_count"
+    ):
         validated(data)
 
 
@@ -137,3 +139,17 @@ def test_a_selection_that_nothing_meets_is_told():
         select_samples(DATA, {"sex": "X"})
     with pytest.raises(AbsentData, match="no sample meets: the sample table"):
         select_samples(empty(), {})
+
+
+def test_a_shuffled_column_deals_the_same_values_out_anew():
+    samples = pd.DataFrame(
+        {"status": ["Positive"] * 30 + ["Negative"] * 20}, index=[f"s{i}" for i in range(50)]
+    )
+    rule = {"dealt": DerivedColumn.model_validate({"from": "status", "shuffle": True})}
+    found = derive_columns(samples, rule)["dealt"]
+    assert sorted(found) == sorted(samples["status"])
+    # By the names alone: in another order every sample has the value that it had.
+    mixed = derive_columns(samples.sample(frac=1, random_state=1), rule)["dealt"]
+    assert mixed.reindex(samples.index).tolist() == found.tolist()
+    agreement = (found == samples["status"]).mean()
+    assert 0.3 < agreement < 0.75  # 0.52 is expected

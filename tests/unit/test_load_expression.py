@@ -1,5 +1,6 @@
 """From stored bytes to the canonical object, and why a data set is absent."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from reclaim.retrieve.store import store_path
 from reclaim.simulate.gdc import files_answer, star_counts_tsv
 from reclaim.simulate.geo import count_table_gz, ncbi_annotation_gz, ncbi_counts_gz, series_matrix_gz
 from reclaim.simulate.hgnc import FIRST_ID, hgnc_complete_set
-from reclaim.simulate.xena import phenotype_gz, probemap, toil_matrix_gz
+from reclaim.simulate.xena import clinical_matrix, matrix_gz, phenotype_gz, probemap
 from reclaim.sources.gdc import data_url
 from reclaim.sources.load_expression import load_expression
 from reclaim.sources.requests import further_requests, requests_for
@@ -237,7 +238,7 @@ def xena_files() -> dict[str, bytes]:
     probes = pd.DataFrame({"gene": GENES}, index=IDS)
     probes = probes.assign(chrom="chr1", chromStart=1, chromEnd=9, strand="+")
     return {
-        "matrix": toil_matrix_gz(tpm, IDS, BARCODES, "log2_tpm_plus_0.001"),
+        "matrix": matrix_gz(tpm, IDS, BARCODES, "log2_tpm_plus_0.001"),
         "sample_table": phenotype_gz(table),
         "probe_map": probemap(probes),
     }
@@ -256,6 +257,74 @@ def test_xena_reads_only_the_samples_asked_for(tmp_path, symbols):
     assert ledger.dropped["samples of the matrix that were not asked for"] == 2  # GTEx's, the mark
     reason = why_absent(xena(samples={"_study": "TARGET"}), tmp_path, symbols, xena_files())
     assert "none of the samples asked for" in reason
+
+
+# A matrix of the TCGA hub: rows by old symbols, and its clinical matrix
+
+
+def hiseq(**keys):
+    return described(
+        source="xena", hub="tcga-xena-hub", matrix="TCGA.BRCA.sampleMap/HiSeqV2.gz",
+        values="log2_normalised_count_plus_1", features="symbol",
+        sample_table="TCGA.BRCA.sampleMap/BRCA_clinicalMatrix", **keys,
+    )  # fmt: skip
+
+
+def hiseq_files() -> dict[str, bytes]:
+    """STING1 under its previous symbol, TREX1 twice (the second under an alias, dimmer), three rows of no gene."""
+    rows = ["TREX1", "SIMOLD1", "SIMALIAS0", "?|100130426", "SIMSHARED", "SIMWITHDRAWN"]
+    linear = np.array([[3.0, 1, 7], [0, 7, 15], [1, 0, 1], [0, 1, 0], [3, 3, 3], [1, 1, 1]])
+    columns = ["TCGA-AA-0001-01", "TCGA-AA-0001-11", "TCGA-AA-0002-01"]
+    table = pd.DataFrame({"ER": ["Positive", None], "sample_type_id": ["01", "11"]}, columns[:2])
+    return {
+        "matrix": matrix_gz(linear, rows, columns, "log2_normalised_count_plus_1"),
+        "sample_table": clinical_matrix(table, ["TCGA-AA-0001"] * 2),
+    }
+
+
+def test_a_matrix_of_old_symbols_with_its_clinical_matrix(tmp_path, symbols):
+    data, ledger = load(hiseq(), tmp_path, symbols, hiseq_files())
+    assert data.uns["unit"] == "log2_normalised_count"
+    values = data.to_df()
+    # The sample without a clinical row is left out, as are the clinical rows without values.
+    assert list(values.index) == ["TCGA-AA-0001-01", "TCGA-AA-0001-11"]
+    assert values.columns.tolist() == ["TREX1", "STING1", "?|100130426", "SIMSHARED", "SIMWITHDRAWN"]
+    assert values["TREX1"].tolist() == pytest.approx([2, 1])  # log2(3 + 1), log2(1 + 1): of the brighter row
+    assert values["STING1"].tolist() == pytest.approx([0, 3])
+    assert data.var.loc["STING1", ["feature", "how"]].tolist() == ["SIMOLD1", "previous"]
+    assert data.obs["ER"].tolist() == ["Positive", ""]  # missing
+    assert data.obs["patient"].tolist() == data.obs["_PATIENT"].tolist() == ["TCGA-AA-0001"] * 2
+    assert ledger.simulated
+    assert ledger.dropped == {
+        "features renamed from a previous symbol": 1,
+        "features renamed from an alias": 1,
+        "features left out for a brighter one of the same gene": 1,
+        "features that HGNC does not know": 1,
+        "features whose symbol is ambiguous": 1,
+        "features whose symbol was withdrawn": 1,
+        "samples of the matrix that were not asked for": 2,  # the patient without a row, the mark
+        "samples of the sample table that the matrix lacks": 3,  # two more, the mark
+    }
+
+
+@pytest.mark.parametrize("code", ["01", 1])
+def test_normal_tissue_of_a_clinical_matrix_is_left_out_by_its_code(code, tmp_path, symbols):
+    data, _ = load(hiseq(samples={"sample_type_id": code}), tmp_path, symbols, hiseq_files())
+    assert list(data.obs_names) == ["TCGA-AA-0001-01"]
+
+
+def test_a_clinical_matrix_may_be_packed(tmp_path, symbols):
+    files = hiseq_files()
+    packed = files | {"sample_table": gzip.compress(files["sample_table"])}
+    plain, _ = load(hiseq(), tmp_path / "plain", symbols, files)
+    data, _ = load(hiseq(), tmp_path / "packed", symbols, packed)
+    assert data.obs.equals(plain.obs)
+
+
+def test_a_sample_table_without_samples_is_told(tmp_path, symbols):
+    files = hiseq_files() | {"sample_table": b"bcr_sample_barcode\tSIMULATED\nTCGA-AA-0001-01\tx\n"}
+    with pytest.raises(UserError, match=r"no column 'sample' or 'sampleID' .*: name another file"):
+        load(hiseq(), tmp_path, symbols, files)
 
 
 def test_a_derived_column_may_take_the_name_of_its_source(tmp_path, symbols):

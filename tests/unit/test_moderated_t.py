@@ -13,6 +13,7 @@ from reclaim.moderated_t import (
     benjamini_hochberg,
     moderated_t,
     paired_design,
+    t_with_prior,
     trigamma_inverse,
 )
 
@@ -286,3 +287,30 @@ def test_benjamini_hochberg_by_hand():
     found = benjamini_hochberg(np.array([0.04, np.nan, 0.01, 0.05, 0.02]))
     np.testing.assert_allclose(found, [0.05, np.nan, 0.04, 0.05, 0.04])
     assert benjamini_hochberg(np.array([])).size == 0
+
+
+# A known prior
+
+
+@pytest.mark.parametrize("trend", [False, True])
+def test_with_the_prior_that_was_found_every_feature_has_the_same_t(trend):
+    values = intensities(500, 3)
+    design = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
+    every = moderated_t(values, design, [0, 1], trend=trend)
+    for i in (0, 250, 499):
+        prior = every.loc[i, "prior_variance"], every.loc[i, "prior_df"]
+        alone = t_with_prior(values[:, [i]], design, [0, 1], *prior).iloc[0]
+        pd.testing.assert_series_equal(
+            alone.drop("q_value"), every.iloc[i].drop("q_value"), check_names=False, rtol=1e-9
+        )
+
+
+def test_without_a_prior_it_is_the_ordinary_t():
+    values = intensities(20, 4)
+    design = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
+    found = t_with_prior(values, design, [0, 1])
+    expected = stats.ttest_ind(values[4:], values[:4])
+    np.testing.assert_allclose(found["statistic"], expected.statistic, rtol=1e-10)
+    np.testing.assert_allclose(found["p_value"], expected.pvalue, rtol=1e-10)
+    low, high = expected.confidence_interval()
+    np.testing.assert_allclose(found[["ci_low", "ci_high"]], np.column_stack([low, high]), rtol=1e-10)

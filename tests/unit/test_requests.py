@@ -38,11 +38,21 @@ def test_xena_from_the_storage_of_its_hubs():
     }
 
 
-def test_a_path_at_a_hub_is_one_segment():
-    found = urls(**XENA | {"hub": "tcga-xena-hub", "matrix": "TCGA.BRCA.sampleMap/HiSeqV2.gz"})
-    assert found["matrix"] == (
-        "https://tcga-xena-hub.s3.us-east-1.amazonaws.com/download/TCGA.BRCA.sampleMap%2FHiSeqV2.gz"
-    )
+HISEQ = {
+    "source": "xena",
+    "hub": "tcga-xena-hub",
+    "matrix": "TCGA.BRCA.sampleMap/HiSeqV2.gz",
+    "values": "log2_normalised_count_plus_1",
+    "features": "symbol",
+    "sample_table": "TCGA.BRCA.sampleMap/BRCA_clinicalMatrix",
+}
+
+
+def test_a_matrix_of_symbols_needs_no_probe_map_and_a_path_at_a_hub_is_one_segment():
+    assert urls(**HISEQ) == {
+        "matrix": "https://tcga-xena-hub.s3.us-east-1.amazonaws.com/download/TCGA.BRCA.sampleMap%2FHiSeqV2.gz",
+        "sample_table": "https://tcga-xena-hub.s3.us-east-1.amazonaws.com/download/TCGA.BRCA.sampleMap%2FBRCA_clinicalMatrix",
+    }
 
 
 def test_a_series_matrix():

@@ -19,6 +19,7 @@ from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.design import simulated_samples
 from reclaim.simulate.effects import EFFECT, GATE_EFFECT, named_genes, planted, shifts
+from reclaim.simulate.expression import all_genes
 from reclaim.simulate.internet import simulate_study
 from reclaim.sources.load_expression import load_expression
 from reclaim.sources.requests import further_requests, requests_for
@@ -247,6 +248,76 @@ def test_two_matrices_of_a_hub_hold_the_same_samples(tmp_path: Path) -> None:
     assert tpm.obs.equals(reads.obs)
     per_million = 1e6 * reads.X / reads.X.sum(axis=1, keepdims=True)
     assert np.asarray(tpm.X) == pytest.approx(np.log2(per_million + 1), abs=0.01)
+
+
+def hiseq(**keys: Any) -> dict[str, Any]:
+    """A matrix of the TCGA hub with its clinical matrix."""
+    values = xena(values="log2_normalised_count_plus_1", features="symbol", **keys)
+    del values["probe_map"]
+    return values | {"matrix": "X/HiSeqV2.gz", "sample_table": "X/X_clinicalMatrix"}
+
+
+TUMOUR_NORMAL = {"case": {"sample_type_id": "01"}, "control": {"sample_type_id": "11"}}
+
+
+def test_a_matrix_of_old_symbols_reads_back_with_its_traps(tmp_path: Path) -> None:
+    a_study = small(expression_test(datasets=["a"], contrast=TUMOUR_NORMAL), a=hiseq())
+    told = simulate_study(a_study, "as_claimed", 1, tmp_path)
+    (clinical,) = [url for url in told["datasets"]["a"]["urls"] if url.endswith("clinicalMatrix")]
+    text = (tmp_path / store_path(clinical)).read_text()
+    assert text.startswith("sampleID\t")
+    data, ledger = loaded(a_study, "a", tmp_path)
+    assert (ledger.status, ledger.simulated, data.uns["unit"]) == ("present", True, "log2_normalised_count")
+    # The tested gene stands under its previous symbol, one in ten as well; no gene is lost.
+    assert data.var.loc["GENE1", "how"] == "previous"
+    genes, dropped = all_genes(a_study), ledger.dropped
+    assert set(genes) <= set(data.var_names)
+    assert dropped["features renamed from a previous symbol"] == len(genes[::10])
+    assert dropped["features renamed from an alias"] == len(genes[5::100]) + 1  # the second row of one gene
+    assert dropped["features left out for a brighter one of the same gene"] == 1
+    assert dropped["features that HGNC does not know"] == 10
+    assert dropped["features whose symbol is ambiguous"] == 1
+    assert dropped["features whose symbol was withdrawn"] == 1
+    assert dropped["samples of the sample table that the matrix lacks"] == 3 + 1  # the mark
+    assert sum("?|" in name for name in data.var_names) == 10
+    # Barcodes say what the samples are; normal tissue only where the study asks for it.
+    assert data.obs_names.str[-2:].tolist() == data.obs["sample_type_id"].tolist()
+    assert (data.obs["patient"] == data.obs["_PATIENT"]).all()
+    # Each sample's upper quartile is 1000, without the rows that were added.
+    normalised = 2 ** data.to_df()[genes] - 1
+    assert normalised.quantile(0.75, axis=1).to_numpy() == pytest.approx(1000, rel=1e-3)
+    values = data.to_df()["GENE1"]
+    tumour = data.obs["sample_type_id"] == "01"
+    assert values[tumour].mean() - values[~tumour].mean() == pytest.approx(1.6, abs=0.6)
+
+
+def test_subtypes_of_a_tumour_are_all_tumours() -> None:
+    contrast = {"case": {"ER": "Negative"}, "control": {"ER": "Positive"}}
+    by_code = small(
+        expression_test(datasets=["a"], contrast=contrast), a=hiseq(samples={"sample_type_id": "01"})
+    )
+    assert set(samples(by_code).index.str[-3:]) == {"-01"}
+    by_number = small(
+        expression_test(datasets=["a"], contrast=contrast), a=hiseq(samples={"sample_type_id": 1})
+    )
+    assert set(samples(by_number).index.str[-3:]) == {"-01"}
+
+
+@pytest.mark.parametrize("make", [xena, hiseq, geo])
+def test_the_purity_is_drawn_and_nothing_else_is_invented_for_its_column(make: Any, tmp_path: Path) -> None:
+    test = expression_test(datasets=["a"], covariates=["purity"])
+    named = small(test, a=make(purity_column="purity", expect={"purity": {"at_least": 0.3}}))
+    simulate_study(named, "as_claimed", 1, tmp_path)
+    data, ledger = loaded(named, "a", tmp_path)
+    assert ledger.status == "present"
+    # As many samples as without a covariate: no value of it makes a group.
+    assert data.n_obs == len(samples(small(expression_test(datasets=["a"]), a=make())))
+    purity = data.obs["purity"]
+    assert purity.str.fullmatch(r"0\.\d{3}").all()
+    assert purity.astype(float).between(0.3, 0.95).all()
+    assert purity.nunique() > data.n_obs / 2
+    # Without the key the column is a covariate like any other.
+    assert set(samples(small(test, a=make()))["purity"]) == {"A", "B"}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_worlds_differ(tmp_path: Path) -> None:

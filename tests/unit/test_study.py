@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,8 @@ def test_an_analysis_of_expression_needs_expression(tmp_path: Path) -> None:
         ({"supplementary": [{"file": "x", "feature": "gene", "columns": ["A"]}]}, "has a list `supplementary`"),
         ({"series": "GSM1"}, "series: found 'GSM1'"),
         ({"derive": {"drug": {"values": {"X": ""}}}}, "'X' has no text or an empty one"),
-        ({"derive": {"drug": {"values": {}}}}, "derive.drug.values"),
+        ({"derive": {"drug": {"values": {}}}}, "give values, or shuffle: true"),
+        ({"derive": {"drug": {"values": {"X": "x"}, "shuffle": True}}}, "give values, or shuffle: true"),
         ({"confirmed": False}, "confirmed: false needs `expect`"),
     ],
 )  # fmt: skip
@@ -299,6 +301,40 @@ def test_mistakes_in_a_series_are_told(change: dict[str, Any], expected: str, tm
     values["datasets"]["a"] |= change
     found = mistakes_of(values, tmp_path)
     assert any(expected in message for message in found), found
+
+
+XENA = {"source": "xena", "hub": "a-hub", "matrix": "m.gz", "sample_table": "p", "independent": True}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({}, "rows that are Ensembl ids need `probe_map`"),
+        ({"features": "ensembl"}, "or say features: symbol where symbols name the rows"),
+        ({"features": "symbol", "probe_map": "genes"}, "features: symbol has no `probe_map`"),
+        ({"features": "symbol", "probe_map": ""}, "probe_map: found ''"),
+        ({"features": "entrez"}, "features: found 'entrez'"),
+    ],
+)
+def test_what_names_the_rows_of_a_matrix_and_its_probe_map_go_together(
+    names: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    values = expression_study()
+    tier = values["datasets"]["a"]["tier"]
+    values["datasets"]["a"] = XENA | {"tier": tier, "values": "log2_normalised_count_plus_1"} | names
+    (found,) = mistakes_of(values, tmp_path)
+    assert re.match(r"\d+: datasets\.a", found)
+    assert expected in found
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize("names", [{"probe_map": "genes"}, {"features": "symbol"}])
+def test_a_matrix_of_either_names_is_read(names: dict[str, str], tmp_path: Path) -> None:
+    values = expression_study()
+    tier = values["datasets"]["a"]["tier"]
+    normalised = {"values": "log2_normalised_count_plus_1", "purity_column": "purity"}
+    values["datasets"]["a"] = XENA | {"tier": tier} | normalised | names
+    assert read_study(write_study(values, tmp_path)).datasets["a"].purity_column == "purity"  # type: ignore[union-attr]
 
 
 def test_the_trex1_study_holds_all_its_claims_with_a_reason_or_a_test() -> None:

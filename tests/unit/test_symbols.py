@@ -349,6 +349,7 @@ def test_counts_of_one_gene_are_summed(table, form):
         "feature": ["TMEM173", "TP53", "RP11-34P13.7"],
         "how": ["previous", "approved", "unknown"],
         "features": [3, 1, 1],
+        "locus_group": ["protein-coding gene", "protein-coding gene", ""],
     }
     assert found.uns["features"]["fate"].tolist() == ["summed", "kept", "summed", "kept", "summed"]
     assert counted(ledger) == {
@@ -570,7 +571,14 @@ def test_sums_and_choices_agree_with_a_plain_loop(names, samples, form, seed):
 
 
 PLAIN = (
-    pd.DataFrame({"symbol": ["STING1", "CGAS", "TP53", "SEPTIN2"], "entrez_id": "", "ensembl_gene_id": ""}),
+    pd.DataFrame(
+        {
+            "symbol": ["STING1", "CGAS", "TP53", "SEPTIN2"],
+            "entrez_id": "",
+            "ensembl_gene_id": "",
+            "locus_group": "",
+        }
+    ),
     pd.DataFrame(
         [
             *((symbol, "approved", symbol) for symbol in ("STING1", "CGAS", "TP53", "SEPTIN2")),

@@ -13,8 +13,8 @@ import pytest
 
 from reclaim.errors import AbsentData, UserError
 from reclaim.retrieve.content import identify
-from reclaim.simulate.xena import phenotype_gz, probemap, toil_matrix_gz
-from reclaim.sources import xena
+from reclaim.simulate.xena import clinical_matrix, matrix_gz, phenotype_gz, probemap
+from reclaim.sources import xena_matrix
 from reclaim.sources.xena import (
     patients,
     read_matrix,
@@ -25,6 +25,7 @@ from reclaim.sources.xena import (
 )
 
 COUNTS, TPM = "log2_expected_count_plus_1", "log2_tpm_plus_0.001"
+NORMALISED = "log2_normalised_count_plus_1"
 PROBES = pd.DataFrame(
     [
         ("ENSG00000000003.14", "AAA", "chrX", 100627109, 100639991, "-"),
@@ -99,12 +100,39 @@ def test_tpm_get_an_offset_of_one(tmp_path: Path) -> None:
     assert (data.uns["unit"], data.uns["source_unit"]) == ("log2_tpm", "log2(tpm + 0.001)")
 
 
+# Rows of HiSeqV2: old symbols, no symbol, a repeated one. By hand: log2(7 + 1) = 3, log2(1.5 + 1) = 1.3219.
+SYMBOLS = "sample\tS1\tS2\nTMEM173\t3.0000\t0.0000\n?|100130426\t0.0000\t1.3219\nAAA\t1.0000\t2.0000\nAAA\t0.0000\t1.0000\n"
+
+
+@pytest.mark.filterwarnings("ignore:.*names are not unique")
+def test_rows_named_by_symbol_keep_their_names_and_values(tmp_path: Path) -> None:
+    ledger: Counter[str] = Counter()
+    data = read_matrix(write(tmp_path, SYMBOLS), table("S2", "S1", "S3"), NORMALISED, None, ledger)
+    assert list(data.var_names) == ["TMEM173", "?|100130426", "AAA", "AAA"]  # none is added to another
+    assert list(data.var) == []
+    np.testing.assert_allclose(data.X, [[0, 1.3219, 2, 1], [3, 0, 1, 0]], atol=1e-6)
+    assert data.X.dtype == np.float32
+    assert (data.uns["unit"], data.uns["source_unit"]) == ("log2_normalised_count", "log2(norm_count + 1)")
+    assert {name: number for name, number in ledger.items() if number} == {
+        "samples of the sample table that the matrix lacks": 1
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*names are not unique")
+def test_symbols_that_are_asked_for(tmp_path: Path) -> None:
+    ledger: Counter[str] = Counter()
+    genes = ["AAA", "STING1"]
+    data = read_matrix(write(tmp_path, SYMBOLS), table("S1"), NORMALISED, None, ledger, genes)
+    assert data.X.tolist() == [[1, 0]]
+    assert ledger["genes asked for that the matrix lacks"] == 1
+
+
 def test_the_largest_count_that_four_decimals_tell_exactly(tmp_path: Path) -> None:
     """Half a unit of the fourth decimal is 5e-5 x ln 2 = 3.5e-5 of a count: half a read at 14,427 or so."""
     numbers = np.arange(14_526)
     path = tmp_path / "matrix.gz"
     genes = [f"G{number}" for number in numbers]
-    path.write_bytes(toil_matrix_gz(numbers[:, None], genes, ["S1"], COUNTS))
+    path.write_bytes(matrix_gz(numbers[:, None], genes, ["S1"], COUNTS))
     found = read(path, "S1")[0].X[0]
     assert list(np.flatnonzero(found != numbers)) == [14_525]
     assert found[14_525] == 14_524  # log2(14526) = 13.82635 is written 13.8263: 14524.498
@@ -128,7 +156,7 @@ def test_only_genes_that_are_asked_for_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [1, 60, 10**6])
 def test_blocks_of_any_size_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     whole, _ = read(write(tmp_path, MATRIX), "S2", "S3")
-    monkeypatch.setattr(xena, "BLOCK_BYTES", size)
+    monkeypatch.setattr(xena_matrix, "BLOCK_BYTES", size)
     data, _ = read(write(tmp_path, MATRIX), "S2", "S3")
     assert (data.X == whole.X).all()
 
@@ -156,6 +184,7 @@ def test_gzip_of_several_members_line_ends_and_plain_text_read_alike(tmp_path: P
         (MATRIX[:-12], COUNTS, r":5: 4 cells; expected 5, as in the header: truncated"),
         (MATRIX.replace("\tS3", "\tS2"), COUNTS, r":1: the sample 'S2' stands twice"),
         (MATRIX.replace("ENSG00000000005.5", "ENSG00000000003.14"), COUNTS, "ENSG00000000003.14 stands twice"),
+        (MATRIX.replace("3.0000", "-0.5000", 1), NORMALISED, r":2: -0.5 in column S2; expected log2\(norm_count"),
         ("<!DOCTYPE html>\n<html></html>\n", COUNTS, r":1: begins '<!DOCTYPE html>'; expected a header"),
         ("", COUNTS, r":1: begins 'with nothing'|expected a header"),
     ],
@@ -173,17 +202,17 @@ def test_tpm_that_are_given_as_counts_are_refused(tmp_path: Path) -> None:
     shares = np.random.default_rng(1).dirichlet(np.ones(50), 3).T * 1e6
     path = tmp_path / "matrix.gz"
     genes, samples = [f"G{number}" for number in range(50)], ["S1", "S2", "S3"]
-    path.write_bytes(toil_matrix_gz(shares, genes, samples, COUNTS))
+    path.write_bytes(matrix_gz(shares, genes, samples, COUNTS))
     with pytest.raises(UserError, match="adds up to a million, so these are TPM"):
         read(path, *samples)
-    path.write_bytes(toil_matrix_gz(shares * [1, 1, 1.1], genes, samples, COUNTS))
+    path.write_bytes(matrix_gz(shares * [1, 1, 1.1], genes, samples, COUNTS))
     read(path, *samples)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.9, 0.999])
 def test_a_truncated_matrix_is_an_error_that_names_it(tmp_path: Path, share: float) -> None:
     numbers = np.random.default_rng(1).poisson(100, (400, 20))
-    packed = toil_matrix_gz(numbers, [f"G{i}" for i in range(400)], [f"S{i}" for i in range(20)], COUNTS)
+    packed = matrix_gz(numbers, [f"G{i}" for i in range(400)], [f"S{i}" for i in range(20)], COUNTS)
     path = write(tmp_path, packed[: int(len(packed) * share)], packed=False)
     with pytest.raises(UserError, match=r"truncated or damaged .*; delete it and fetch it again"):
         read(path, "S1")
@@ -255,6 +284,31 @@ def test_a_clinical_matrix_names_its_samples_otherwise(tmp_path: Path) -> None:
     assert ledger["sample lines that repeat another"] == 1
 
 
+def test_the_key_is_the_first_column_of_a_samples_name(tmp_path: Path) -> None:
+    found = read_phenotype(write(tmp_path, "sampleID\tsample\nTCGA-AA-0001-01\tx\n"), Counter())
+    assert found.to_dict("index") == {"TCGA-AA-0001-01": {"sample": "x"}}
+
+
+def test_a_simulated_clinical_matrix_is_plain_text_with_samples_beyond_those_of_the_matrix(
+    tmp_path: Path,
+) -> None:
+    samples = pd.DataFrame(
+        {"ER": ["Positive", ""], "sample_type_id": ["01", "11"]}, index=["TCGA-AA-0001-01", "TCGA-AA-0001-11"]
+    )
+    raw = clinical_matrix(samples, ["TCGA-AA-0001"] * 2)
+    assert raw.startswith(b"sampleID\tER\tsample_type_id\t_PATIENT\nSIMULATED")
+    path = write(tmp_path, raw, packed=False)
+    assert identify(path).simulated
+    found = read_phenotype(path, Counter())
+    assert found.loc["TCGA-AA-0001-01"].to_dict() == {
+        "ER": "Positive", "sample_type_id": "01", "_PATIENT": "TCGA-AA-0001"
+    }  # fmt: skip
+    assert pd.isna(found.loc["TCGA-AA-0001-11", "ER"])
+    more = found.index.difference([*samples.index, "SIMULATED-by-reclaim"])
+    assert list(more) == ["TCGA-SIMX-0000-01", "TCGA-SIMX-0001-01"]
+    assert list(patients(more)) == list(found.loc[more, "_PATIENT"])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -296,11 +350,11 @@ def test_simulated_files_say_so_and_read_back(tmp_path: Path) -> None:
     samples, genes = ["S1", "S2"], list(PROBES.index[:2])
     numbers = np.array([[5, 0], [1000, 3]])
     written = {
-        "matrix": toil_matrix_gz(numbers, genes, samples, COUNTS),
+        "matrix": matrix_gz(numbers, genes, samples, COUNTS),
         "phenotype": phenotype_gz(table(*samples)),
         "probemap": probemap(PROBES),
     }
-    assert written["matrix"] == toil_matrix_gz(numbers, genes, samples, COUNTS)
+    assert written["matrix"] == matrix_gz(numbers, genes, samples, COUNTS)
     for name, raw in written.items():
         (tmp_path / name).write_bytes(raw)
         assert identify(tmp_path / name).simulated

@@ -1,4 +1,4 @@
-"""Needs verdicts, evidence, receipts and ledgers; makes the report page, and a figure per study."""
+"""Needs verdicts, evidence, calibrations, receipts and ledgers; makes the report page, and a figure per study."""
 
 REPORT_DATASETS = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].datasets]
 REPORT_REFERENCES = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].references()]
@@ -15,6 +15,7 @@ rule report_page:
         receipts=[f"results/{{run}}/{study}/receipts/{name}.json" for study, name in REPORT_DATASETS],
         references=[f"results/{{run}}/{study}/receipts/{name}.json" for study, name in REPORT_REFERENCES],
         ledgers=[f"results/{{run}}/{study}/data/{name}.ledger.json" for study, name in REPORT_DATASETS],
+        calibrations=[f"results/{{run}}/{job.study}/calibration.json" for job in PLAN.calibrations()],
         registration=lambda wildcards: PLAN.registration(wildcards.run),
         templates=sorted(
             path

@@ -2,21 +2,27 @@
 
 from pathlib import Path
 
+from reclaim.calibration.record import read_calibrations
 from reclaim.evidence import read_evidence, rows_to_table, write_tsv
 from reclaim.job import job, write_json, write_whole
 from reclaim.retrieve.registration import read_registrations
 from reclaim.study import Study
-from reclaim.verdict import assess, claims_table
+from reclaim.verdict import Calibration, assess, claims_table, with_percentiles
 
 with job(snakemake.log[0]):
     rows = [row for path in snakemake.input.evidence for row in read_evidence(Path(path))]
     registered = read_registrations(snakemake.input.registration)
+    calibrated = read_calibrations(snakemake.input.calibrations)
     evidence, claims = [], []
     for described in snakemake.params.studies:
         study = Study.model_validate(described)
         own = [row for row in rows if row.study == study.id]
         post_hoc = {claim: one.post_hoc for claim, one in registered.get(study.id, {}).items()}
-        found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed, post_hoc=post_hoc)
+        calibration = {}
+        if study.id in calibrated:
+            own = with_percentiles(own, calibrated[study.id].percentiles)
+            calibration = {one.claim: Calibration.of(one) for one in calibrated[study.id].claims}
+        found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed, calibration, post_hoc)
         evidence += found.evidence
         claims += found.claims
     write_whole(snakemake.output.evidence, lambda path: write_tsv(rows_to_table(evidence), path))

@@ -1,4 +1,4 @@
-"""From verdicts, evidence, receipts and ledgers to the report page and one figure per study."""
+"""From verdicts, evidence, calibrations, receipts and ledgers to the report page and one figure per study."""
 
 import json
 import platform
@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import reclaim
+from reclaim.calibration.record import read_calibrations
 from reclaim.evidence import read_evidence
 from reclaim.job import job, write_whole
 from reclaim.ledger import Ledger
@@ -27,6 +28,7 @@ with job(snakemake.log[0]):
     claims = [ClaimRow.model_validate(row) for row in json.loads(Path(snakemake.input.claims).read_bytes())]
     evidence = read_evidence(Path(snakemake.input.evidence))
     registered = read_registrations(snakemake.input.registration)
+    calibrated = read_calibrations(snakemake.input.calibrations)
     receipts, references, ledgers = (
         iter(snakemake.input[kind]) for kind in ("receipts", "references", "ledgers")
     )
@@ -41,6 +43,7 @@ with job(snakemake.log[0]):
             read_each(Ledger, study.datasets, ledgers),
             registered.get(study.id, {}),
             read_each(Receipt, study.references(), references),
+            calibrated.get(study.id),
         )
         views.append(study_view(results, run, seed))
     versions = {"reclaim": reclaim.__version__, "Python": platform.python_version()}

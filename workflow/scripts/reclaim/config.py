@@ -49,6 +49,11 @@ class Config(Model):
     studies: Literal["all"] | Annotated[list[str], Field(min_length=1)] = Field(
         "all", description="Ids of studies in seeds/, or paths of study files; all: every file in seeds/."
     )
+    panel: bool | None = Field(
+        None,
+        description="Whether control claims, whose answer is known, are tested beside the studies; null: with "
+        "`studies: all`.",
+    )
     data: Data = Field(default_factory=Data)
     run: RunName | None = Field(
         None, description="Name of the results folder; by default the world, or `public` for public data."
@@ -60,6 +65,11 @@ class Config(Model):
         if self.run in WORLDS:
             raise ValueError(f"run: {self.run} is the name of a simulated world; choose another name")
         return self
+
+    @property
+    def with_panel(self) -> bool:
+        """Whether control claims are tested."""
+        return self.studies == "all" if self.panel is None else self.panel
 
     @property
     def run_name(self) -> str:

@@ -27,7 +27,7 @@ from scipy.stats import f, norm
 
 from reclaim.count_design import CountDesign, checked_counts, count_design, matching_samples
 from reclaim.dispersion import DispersionPrior, DispersionTrend, dispersion_prior, dispersion_trend
-from reclaim.dispersion_search import gene_wise_dispersions, shrunken_dispersions
+from reclaim.dispersion_search import MIN_DISPERSION, gene_wise_dispersions, shrunken_dispersions
 from reclaim.independent_filtering import filtered_q_values
 from reclaim.negative_binomial import (
     MIN_MEAN,
@@ -123,6 +123,56 @@ def fit_counts(
         )
     )
     return table
+
+
+def fit_rearranged(
+    counts: pd.DataFrame,
+    samples: pd.DataFrame,
+    design: str,
+    contrast: Floats,
+    gene: str,
+    order: NDArray[np.int64],
+) -> pd.DataFrame:
+    """Wald test of one gene with its samples rearranged: columns log2_fold_change and se, a row per row of `order`.
+
+    Each row of `order` (arrangements x samples) says which sample's count and size factor stand at each place.
+    Size factors, dispersion trend and prior are those of all genes as they are; the gene's own dispersion
+    and coefficients are fitted anew. Outlying counts stay. Other arguments and errors as in `fit_counts`.
+    """
+    whole = checked_counts(counts)
+    samples = matching_samples(samples, counts.index)
+    model = count_design(samples, design, contrast)
+    matrix, place = model.matrix.to_numpy(), counts.columns.get_loc(gene)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        fitted, trend, prior = _fit(whole, model.matrix)
+        size_factors = fitted.obs["size_factors"].to_numpy()[order].T
+        reads = whole[:, place].astype(float)[order].T
+        normalised = reads / size_factors
+        level = trend.at(np.array([normalised[:, 0].mean()]))[0]
+        inference = _inference()
+        rough = np.minimum(
+            inference.fit_rough_dispersions(normalised, model.matrix),
+            inference.fit_moments_dispersions(normalised, fitted.obs["size_factors"].to_numpy()),
+        )
+        rough = np.clip(rough, MIN_DISPERSION, max(10.0, len(reads)))
+        if len(np.unique(matrix, axis=0)) == matrix.shape[1]:
+            mean = size_factors * (matrix @ np.linalg.lstsq(matrix, normalised, rcond=None)[0])
+        else:
+            mean = fit_coefficients(reads, size_factors, matrix, rough).mean
+        mean = np.maximum(mean, MIN_MEAN)
+        own = gene_wise_dispersions(reads, matrix, mean, rough).dispersion
+        around = np.full(len(own), level)
+        dispersion = shrunken_dispersions(reads, matrix, mean, own, around, prior.variance).dispersion
+        dispersion = np.where(np.log(own) > np.log(level) + 2 * prior.spread, own, dispersion)
+        found = fit_coefficients(reads, size_factors, matrix, dispersion)
+        return pd.DataFrame(
+            {
+                "log2_fold_change": found.coefficients @ model.contrast / np.log(2),
+                "se": contrast_error(found.mean, matrix, dispersion, model.contrast) / np.log(2),
+            }
+        )
 
 
 def _fit(counts: NDArray[np.int64], matrix: pd.DataFrame) -> tuple[Any, DispersionTrend, DispersionPrior]:

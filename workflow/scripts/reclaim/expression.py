@@ -1,12 +1,13 @@
 """Expression as the workflow keeps it: AnnData, samples x genes, under approved symbols.
 
-`uns["unit"]` says what the values are: `counts` (whole reads per gene), `log2_intensity` (arrays) or `log2_tpm`
-(log2(TPM + 1)). `obs` is the sample table, all text. `var` is indexed by symbol.
+`uns["unit"]` says what the values are: `counts` (whole reads per gene), `log2_intensity` (arrays), `log2_tpm`
+(log2(TPM + 1)) or `log2_normalised_count` (log2(normalised count + 1)). `obs` is the sample table, all text. `var` is indexed by symbol.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -51,7 +52,8 @@ def _whole(values: np.ndarray) -> bool:
 
 
 def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -> pd.DataFrame:
-    """The sample table with its derived columns: the value whose text a sample's source column holds.
+    """The sample table with its derived columns: the value whose text a sample's source column holds, or the
+    source column shuffled.
 
     Raises AbsentData for a source column that is not there, UserError for a sample that fits two values.
     """
@@ -59,6 +61,9 @@ def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -
     for column, rule in derive.items():
         if rule.source not in found.columns:
             raise AbsentData(f"no column {rule.source!r}{did_you_mean(rule.source, found.columns)}")
+        if rule.shuffle:
+            found[column] = _shuffled(found[rule.source])
+            continue
         text = found[rule.source].astype("string").fillna("")
         fits = {
             value: np.logical_or.reduce([text.str.contains(mark, regex=False) for mark in _marks(marks)])
@@ -75,6 +80,16 @@ def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -
         found[column] = None
         for value, there in fits.items():
             found.loc[np.asarray(there, bool), column] = value
+    return found
+
+
+def _shuffled(values: pd.Series) -> np.ndarray:
+    """The values in the order of the digests of their samples' names: the same for the same samples, in
+    whatever order they come."""
+    names = np.array([sha256(str(name).encode()).hexdigest() for name in values.index])
+    by_name = values.sort_index().to_numpy(object)
+    found = np.empty(len(values), object)
+    found[np.argsort(names, kind="stable")] = by_name
     return found
 
 

@@ -9,22 +9,30 @@ from pydantic import Field, model_validator
 from reclaim.dataset_base import DatasetBase
 from reclaim.model import Model
 
-Unit = Literal["counts", "log2_intensity", "log2_tpm"]
-"""counts: reads per gene. log2_intensity: arrays. log2_tpm: log2(TPM + 1)."""
+Unit = Literal["counts", "log2_intensity", "log2_tpm", "log2_normalised_count"]
+"""counts: reads per gene. log2_intensity: arrays. log2_tpm: log2(TPM + 1). log2_normalised_count:
+log2(normalised count + 1), of RSEM with the upper quartile of each sample made equal; never for a count model."""
 
 
 class DerivedColumn(Model):
-    """A new sample column from the words of another one, such as the title."""
+    """A new sample column: from the words of another one, such as the title, or that one shuffled."""
 
     source: str = Field("title", alias="from", description="Column that is searched; GEO's sample title.")
     values: dict[str, str | list[str]] = Field(
-        min_length=1,
+        default_factory=dict,
         description="Value of the new column -> text that the other one holds, or several such texts. A sample "
         "that fits no value has none; one that fits two is an error.",
+    )
+    shuffle: bool = Field(
+        False,
+        description="true instead of values: the other column's values, dealt out anew by a digest of the sample "
+        "names. A contrast of it must come to nothing: a control.",
     )
 
     @model_validator(mode="after")
     def _texts(self) -> DerivedColumn:
+        if self.shuffle == bool(self.values):
+            raise ValueError("give values, or shuffle: true")
         for value, marks in self.values.items():
             texts = [marks] if isinstance(marks, str) else marks
             if not texts or not all(texts):
@@ -44,6 +52,11 @@ class ExpressionKeys(Model):
         None,
         description="Column that says which project or batch a sample comes from. Groups that do not share a "
         "value of it are confounded with it: flagged, and never the sole basis of a verdict.",
+    )
+    purity_column: str | None = Field(
+        None,
+        description="Sample column with the tumour purity, 0 to 1; comparable genes are then also matched on how "
+        "they follow it.",
     )
 
 
@@ -104,11 +117,30 @@ class XenaDataset(DatasetBase, ExpressionKeys):
         description="Name of the hub's storage, such as toil-xena-hub or tcga-xena-hub."
     )
     matrix: str = Field(description="Path of the matrix at the hub, such as TcgaTargetGtex_rsem_gene_tpm.gz.")
-    values: Literal["log2_expected_count_plus_1", "log2_tpm_plus_0.001"] = Field(
-        description="What the matrix holds, as Xena's page of the data set says."
+    values: Literal["log2_expected_count_plus_1", "log2_tpm_plus_0.001", "log2_normalised_count_plus_1"] = (
+        Field(description="What the matrix holds, as Xena's page of the data set says.")
     )
     sample_table: str = Field(description="Path of the phenotype or clinical table at the hub.")
-    probe_map: str = Field(description="Path of the table of gene ids and symbols at the hub.")
+    features: Literal["ensembl", "symbol"] = Field(
+        "ensembl", description="What names the rows: Ensembl ids, which need a probe map, or symbols."
+    )
+    probe_map: str | None = Field(
+        None, min_length=1, description="Path of the table of Ensembl ids and symbols at the hub."
+    )
+
+    @model_validator(mode="after")
+    def _names(self) -> XenaDataset:
+        if self.features == "ensembl" and self.probe_map is None:
+            raise ValueError(
+                "rows that are Ensembl ids need `probe_map`, the hub's table of their symbols; add it, or say "
+                "features: symbol where symbols name the rows"
+            )
+        if self.features == "symbol" and self.probe_map is not None:
+            raise ValueError(
+                "features: symbol has no `probe_map`, for symbols name the rows already; take it out, or say "
+                "features: ensembl where Ensembl ids name them"
+            )
+        return self
 
 
 class GdcDataset(DatasetBase, ExpressionKeys):

@@ -45,7 +45,8 @@ def to_symbols(data: anndata.AnnData, table: SymbolTable, key: Key, ledger: Coun
 
     - `feature`: that feature's name in `data`,
     - `how`: how its symbol was found (`symbols.How`),
-    - `features`: how many features of `data` it stands for.
+    - `features`: how many features of `data` it stands for,
+    - `locus_group`: HGNC's kind of gene, such as `protein-coding gene`; empty without a symbol.
 
     `uns["features"]` tells what became of every feature of `data`, in its order: feature, given (the symbol
     it came with), name (what was looked up), symbol, how, candidates, row (its name in the result), fate
@@ -81,6 +82,7 @@ def to_symbols(data: anndata.AnnData, table: SymbolTable, key: Key, ledger: Coun
         feature=mapping["feature"].to_numpy()[chosen],
         how=mapping["how"].to_numpy()[chosen],
         features=members,
+        locus_group=table.genes.set_index("symbol")["locus_group"].reindex(rows).fillna("").to_numpy(object),
     )
     var.index = pd.Index(rows, dtype=object)
     recorded = ["feature", "given", "name", "symbol", "how", "candidates", "row", "fate"]

@@ -12,6 +12,7 @@ from reclaim.evidence import EvidenceRow
 from reclaim.rules import (
     MANY,
     MOST,
+    Floats,
     Judgement,
     judge_bound,
     judge_conjunction,
@@ -109,7 +110,7 @@ def judge_claim(
         own = by_test.get(test, [])
         detected = control_detected(claim, test, own, evidence)
         found = judge(claim, test, own, seed, detected, comparators.get(test, {}))
-        parts.append(_in_natural_sign(claim, found, test, own))
+        parts.append(in_natural_sign(claim, found, test, own))
     judgement = judge_conjunction(parts) if isinstance(claim.decision, Conjunction) else parts[0]
     sensitivity = [
         str(judge(claim, test.id, by_test[test.id], seed).outcome[0])
@@ -152,29 +153,64 @@ def judge(
         return judge_bound(
             _column(valid, "n_events").astype(int), _column(valid, "n").astype(int), decision.bound
         )
-    if decision.rule == "lookup":
+    if isinstance(decision, LookupDecision):
         return judge_lookup(np.array([any(row.effect for row in valid)]))
-    sign = -1.0 if valid[0].expected == "negative" else 1.0
-    effect, se = sign * _column(valid, "effect"), _column(valid, "se")
-    low, high = sign * _column(valid, "ci_low"), sign * _column(valid, "ci_high")
-    if sign < 0:
-        low, high = high, low
-    margin = margin_of(decision, valid)
+    estimates = Estimates(*(_column(valid, field) for field in ("effect", "se", "ci_low", "ci_high")))
+    return judge_estimates(decision, valid, estimates, seed, control_detected, comparators, single)
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Rows x features, in natural sign: one column for the claim itself, thousands for its nulls."""
+
+    effect: Floats
+    se: Floats
+    ci_low: Floats
+    ci_high: Floats
+
+    def signed(self, sign: float) -> Estimates:
+        """With `sign` -1 turned round, so that the claimed direction is positive."""
+        if sign > 0:
+            return self
+        return Estimates(-self.effect, self.se, -self.ci_high, -self.ci_low)
+
+
+def judge_estimates(
+    decision: Part,
+    rows: Sequence[EvidenceRow],
+    estimates: Estimates,
+    seed: int,
+    control_detected: bool = True,
+    comparators: Comparators | None = None,
+    single: bool = False,
+) -> Judgement:
+    """The rule on every column of `estimates`; `rows` are the valid rows of one test that they belong to,
+    which say what the numbers mean. Signed so that the claimed direction is positive."""
+    assert not isinstance(decision, Bound)
+    name = rows[0].effect_name
+    sign = claimed_sign(rows[0])
+    claimed = estimates.signed(sign)
+    columns = claimed.effect, claimed.se, claimed.ci_low, claimed.ci_high
+    margin = margin_of(decision, rows)
     if isinstance(decision, Prevalence) and not single:
         share = MANY if decision.share == "many" else MOST
-        return judge_prevalence(effect, se, name, margin, share, seed)
+        return judge_prevalence(claimed.effect, claimed.se, name, margin, share, seed)
+    pooled = judge_pooled(*columns, name, margin)
     if isinstance(decision, Equivalence):
-        pooled = judge_pooled(effect, se, low, high, name, margin)
         error = (pooled.ci_high - pooled.ci_low) / (2 * 1.96)
         return judge_equivalence(
             pooled.effect, error, pooled.ci_low, pooled.ci_high, margin, control_detected
         )
-    pooled = judge_pooled(effect, se, low, high, name, margin)
     if isinstance(decision, Specific) and not single:
         others = comparators or {}
         family = np.array([feature in decision.family for feature in others], bool)
         return judge_specific(pooled, sign * np.array([list(others.values())], float).T, family)
     return pooled
+
+
+def claimed_sign(row: EvidenceRow) -> float:
+    """-1 where the claim expects a negative effect, else 1."""
+    return -1.0 if row.expected == "negative" else 1.0
 
 
 def decision_for(claim: Claim, test_id: str) -> Part | LookupDecision:
@@ -200,7 +236,7 @@ def control_detected(
     return all(row.dataset in seen for row in rows if row.outcome != "invalid")
 
 
-def _in_natural_sign(
+def in_natural_sign(
     claim: Claim, judgement: Judgement, test_id: str, rows: Sequence[EvidenceRow]
 ) -> Judgement:
     """The judgement with effect and interval turned back; a share has no sign."""

@@ -47,14 +47,37 @@ def moderated_t(
     if trend and robust and (fit.df > 0).sum() < FEWEST_FOR_ROBUST_TREND:
         raise ValueError(f"a robust trend needs {FEWEST_FOR_ROBUST_TREND} features; leave out one of the two")
     prior_variance, prior_df = _prior(fit, trend, robust)
-    df_total = np.minimum(fit.df + prior_df, fit.df.sum())
+    return _moderated(fit, prior_variance, prior_df)
+
+
+def t_with_prior(
+    values: ArrayLike,
+    design: ArrayLike,
+    contrast: ArrayLike,
+    prior_variance: float = 1.0,
+    prior_df: float = 0.0,
+) -> pd.DataFrame:
+    """Moderated t of every column of `values` under one known prior; without one (`prior_df` 0) the ordinary
+    t of a linear model. Arguments, columns and errors as in `moderated_t`."""
+    y, x, weights = (np.asarray(array, np.float64) for array in (values, design, contrast))
+    _check(y, x, weights)
+    fit = _linear_fits(y, x, weights)
+    features = len(fit.df)
+    return _moderated(fit, np.full(features, prior_variance), np.full(features, prior_df), pooled_df=np.inf)
+
+
+def _moderated(
+    fit: _Fits, prior_variance: Floats, prior_df: Floats, pooled_df: float | None = None
+) -> pd.DataFrame:
+    """The table of `moderated_t`. No t has more degrees of freedom than all features have together."""
+    df_total = np.minimum(fit.df + prior_df, fit.df.sum() if pooled_df is None else pooled_df)
     with np.errstate(invalid="ignore", divide="ignore"):
         pull = np.where(np.isinf(prior_df), 1.0, prior_df / (fit.df + prior_df))
         variance = prior_variance * pull + np.where(fit.df > 0, fit.variance, 0.0) * (1 - pull)
         se = np.sqrt(variance) * fit.unscaled_sd
         statistic = fit.effect / se
     reach = stats.t.ppf(0.975, df_total) * se
-    p_value = 2 * stats.t.sf(np.abs(statistic), df_total)
+    p_value = np.asarray(2 * stats.t.sf(np.abs(statistic), df_total), np.float64)
     return pd.DataFrame(
         {
             "effect": fit.effect,

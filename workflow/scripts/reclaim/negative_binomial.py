@@ -46,11 +46,13 @@ def fit_coefficients(
 ) -> Coefficients:
     """Maximum-likelihood coefficients by iteratively reweighted least squares.
 
+    `size_factors` has one value per sample, or samples x genes where every gene has its own.
     A gene is done when its deviance changes by less than 1e-8 of itself. One that is not after 100 steps,
     or whose coefficients exceed 30, is given to L-BFGS-B on the likelihood itself, as in R.
     """
+    own = np.broadcast_to(size_factors if size_factors.ndim == 2 else size_factors[:, None], counts.shape)
     parts = [
-        _fit_chunk(counts[:, genes], size_factors[:, None], design, dispersion[genes])
+        _fit_chunk(counts[:, genes], own[:, genes], design, dispersion[genes])
         for genes in gene_chunks(counts.shape[1], design)
     ]
     return Coefficients(
@@ -76,12 +78,12 @@ def _fit_chunk(counts: Floats, size_factors: Floats, design: Floats, dispersion:
             break
         y, alpha, mu = counts[:, active], dispersion[active], mean[:, active]
         weight = mu / (1 + alpha * mu)
-        working = np.log(mu / size_factors) + (y - mu) / mu
+        working = np.log(mu / size_factors[:, active]) + (y - mu) / mu
         information = cross_products(design, weight) + penalty
         new = np.linalg.solve(information, ((weight * working).T @ design)[..., None])[..., 0]
         beta[active] = new
         with np.errstate(over="ignore", invalid="ignore"):  # of genes that are lost
-            mean[:, active] = mu = np.maximum(size_factors * np.exp(design @ new.T), MIN_MEAN)
+            mean[:, active] = mu = np.maximum(size_factors[:, active] * np.exp(design @ new.T), MIN_MEAN)
             new_deviance = -2 * log_likelihood(y, mu, alpha)
             change = np.abs(new_deviance - deviance[active]) / (np.abs(new_deviance) + 0.1)
         deviance[active] = new_deviance
@@ -92,7 +94,7 @@ def _fit_chunk(counts: Floats, size_factors: Floats, design: Floats, dispersion:
     for gene in np.flatnonzero(~converged):
         near = beta[gene] if (np.abs(beta[gene]) < 30 * np.log(2)).all() else start[gene]
         beta[gene], converged[gene] = _maximise(
-            counts[:, gene], size_factors[:, 0], design, dispersion[gene], near
+            counts[:, gene], size_factors[:, gene], design, dispersion[gene], near
         )
     fitted = size_factors * np.exp(design @ beta.T)
     held = np.maximum(fitted, MIN_MEAN)

@@ -49,6 +49,20 @@ class AnalysisJob:
 
 
 @dataclass(frozen=True)
+class CalibrationJob:
+    """The nulls of all claims of one study."""
+
+    study: str
+    evidence: list[str]
+    expression: dict[str, str]
+    """Canonical expression by data set, of the tests whose subject is swapped."""
+    tables: dict[str, str]
+    """Their full results, by `test/dataset`."""
+    libraries: dict[str, str]
+    """Receipts of gene-set libraries, by name."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the rules need, as lists and dictionaries."""
 
@@ -102,6 +116,35 @@ class Plan:
             if any(test.analysis == analysis for _, test in study.tests())
         ]
 
+    def calibrations(self) -> list[CalibrationJob]:
+        """One job per study that tests a claim."""
+        return [self._calibration(study) for study in self.studies.values() if any(study.tests())]
+
+    def _calibration(self, study: Study) -> CalibrationJob:
+        folder = f"results/{{run}}/{study.id}"
+        tests = [
+            test
+            for _, test in study.tests()
+            if isinstance(test, DifferentialExpression) and test.role != "gate"
+        ]
+        names = [name for name in study.datasets if any(name in test.datasets for test in tests)]
+        libraries = _libraries(study, "differential_expression", tests)
+        return CalibrationJob(
+            study=study.id,
+            evidence=[
+                f"{folder}/evidence/{analysis}.tsv"
+                for analysis in ANALYSES
+                if any(test.analysis == analysis for _, test in study.tests())
+            ],
+            expression={name: f"{folder}/data/{name}.h5ad" for name in names},
+            tables={
+                f"{test.id}/{name}": f"{folder}/{test.id}/{name}.parquet"
+                for test in tests
+                for name in test.datasets
+            },
+            libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
+        )
+
     def _analysis(self, study: Study, analysis: str) -> AnalysisJob:
         tests = [(claim, test) for claim, test in study.tests() if test.analysis == analysis]
         names = [name for name in study.datasets if any(name in test.datasets for _, test in tests)]
@@ -144,12 +187,16 @@ class Plan:
         )
 
 
-def make_plan(values: dict[str, Any], seeds: Path) -> Plan:
-    """Read the configuration and every selected study; raises UserError with one line per mistake."""
+def make_plan(values: dict[str, Any], seeds: Path, panel: Path | None = None) -> Plan:
+    """Read the configuration, every selected study, and the file of control claims when the configuration asks
+    for it; raises UserError with one line per mistake."""
     config = check_config(values)
     studies: dict[str, Study] = {}
     files: dict[str, Path] = {}
-    for path in _study_files(config, seeds):
+    chosen = _study_files(config, seeds)
+    if panel and config.with_panel:
+        chosen.append(panel)
+    for path in chosen:
         study = read_study(path)
         if path.parent == seeds and path.stem != study.id:
             raise UserError(

@@ -115,6 +115,9 @@ class Claim(Model):
         None, description="When thresholds were written after someone had seen values: which values."
     )
     note: str | None = None
+    known: bool | None = Field(
+        None, description="In a panel of control claims: whether the claim is known to be true."
+    )
     tests: list[ClaimTest] = Field(default_factory=list)
     gated_by: list[Identifier] = Field(
         default_factory=list, description="Gates of other claims that also void this claim's tests."
@@ -213,7 +216,20 @@ class Study(Model):
         default_factory=list, description="Considered data sets, and why not used."
     )
     conflicts: list[str] = Field(default_factory=list, description="Where the source contradicts itself.")
+    panel: bool = Field(
+        False, description="true for control claims, whose answer is known: they show whether the rules work."
+    )
     claims: list[Claim] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _known_in_panels(self) -> Study:
+        for claim in self.claims:
+            if self.panel != (claim.known is not None) or (self.panel and not claim.tests):
+                raise ValueError(
+                    f"claim {claim.id}: every claim of a panel has tests and says `known: true` or `known: false`, "
+                    "and no other claim does"
+                )
+        return self
 
     def references(self) -> dict[str, Reference]:
         """Files beside the data sets: gene-set libraries, and the symbol table that expression needs."""

@@ -11,11 +11,12 @@ import numpy as np
 from pydantic import Field
 from statsmodels.stats.multitest import multipletests
 
+from reclaim.calibration.record import ClaimCalibration, Percentile
 from reclaim.dataset import TIER_OF, TierName
 from reclaim.evidence import DataKind, EvidenceRow
 from reclaim.judging import Comparators, JudgedClaim, arm_sizes, finite, gate_results, judge_claim
 from reclaim.model import Model
-from reclaim.study import Bound, Claim, Conjunction, Study
+from reclaim.study import Bound, Claim, Conjunction, Decision, Part, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,19 @@ class Calibration:
     null_rate: float | None = None
     null_rate_high: float | None = None
     background_rate: float | None = None
+    gap: str = ""
+    """Why a rate is missing."""
+
+    @classmethod
+    def of(cls, record: ClaimCalibration) -> Calibration:
+        """What the verdict needs of a claim's calibration."""
+        null, background = record.null_rate, record.background_rate
+        return cls(
+            None if null is None else null.share,
+            None if null is None else null.ci_high,
+            None if background is None else background.share,
+            "; ".join(dict.fromkeys(filter(None, [record.null_gap, record.background_gap]))),
+        )
 
 
 class ClaimRow(Model):
@@ -166,10 +180,31 @@ def calibration_cap(
     if specific and background is not None and background > BACKGROUND_SPECIFIC[1]:
         return "inconclusive", f"true of {background:.0%} of comparable genes"
     if calibration.null_rate_high is None or background is None:
-        return "consistent", "not calibrated against chance and comparable genes"
+        what = [
+            *(["chance"] if calibration.null_rate_high is None else []),
+            *(["comparable genes"] if background is None else []),
+        ]
+        why = f": {calibration.gap}" if calibration.gap else ""
+        return "consistent", f"not calibrated against {' and '.join(what)}{why}"
     if background > (BACKGROUND_SPECIFIC[0] if specific else BACKGROUND_DESCRIPTIVE):
         return "consistent", f"true of {background:.0%} of comparable genes"
     return "supported", ""
+
+
+def rule_to_calibrate(decision: Decision) -> str:
+    """The rule; of a conjunction that of the first part that is calibrated."""
+    rules: list[str] = [part.rule for part in _parts(decision)] or [decision.rule]
+    return next((rule for rule in rules if rule in CALIBRATED_RULES), rules[0])
+
+
+def is_specific(decision: Decision) -> bool:
+    """Whether the claim, or a part of it, is one of specificity or of a marked effect."""
+    every = (decision, *_parts(decision))
+    return any(one.rule == "specific" or one.marked for one in every)
+
+
+def _parts(decision: Decision) -> list[Part]:
+    return list(decision.parts.values()) if isinstance(decision, Conjunction) else []
 
 
 def _decide(
@@ -193,12 +228,8 @@ def _decide(
     shortfalls = _shortfalls(study, valid, tier)
     if post_hoc:
         shortfalls.append(f"post hoc: the claim was {post_hoc}")
-    parts = list(claim.decision.parts.values()) if isinstance(claim.decision, Conjunction) else []
-    rules: list[str] = [part.rule for part in parts] or [claim.decision.rule]
     cap, cap_reason = calibration_cap(
-        next((rule for rule in rules if rule in CALIBRATED_RULES), rules[0]),
-        "specific" in rules or any(one.marked for one in (claim.decision, *parts)),
-        calibration,
+        rule_to_calibrate(claim.decision), is_specific(claim.decision), calibration
     )
 
     confounded = _source_confounded(valid, outcome)
@@ -347,6 +378,15 @@ def _data_of(rows: Sequence[EvidenceRow]) -> DataKind | None:
     kinds = {row.data for row in rows}
     order: tuple[DataKind, ...] = ("simulated", "public", "local")
     return next((kind for kind in order if kind in kinds), None)
+
+
+def with_percentiles(rows: Sequence[EvidenceRow], percentiles: Sequence[Percentile]) -> list[EvidenceRow]:
+    """The rows with their null_percentile, where one was found."""
+    found = {(one.test, one.dataset, one.stratum): one.null_percentile for one in percentiles}
+    return [
+        row.model_copy(update={"null_percentile": found.get((row.test, row.dataset, row.stratum))})
+        for row in rows
+    ]
 
 
 def claims_table(claims: Sequence[ClaimRow]) -> pd.DataFrame:

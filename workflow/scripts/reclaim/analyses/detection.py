@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     import anndata
 
 METHOD = "share of samples at or above the detection limit, Clopper-Pearson interval"
-UNIT_WORDS = {"counts": "counts", "log2_intensity": "log2 intensity", "log2_tpm": "log2(TPM + 1)"}
+UNIT_WORDS = {
+    "counts": "counts",
+    "log2_intensity": "log2 intensity",
+    "log2_tpm": "log2(TPM + 1)",
+    "log2_normalised_count": "log2(normalised count + 1)",
+}
 
 
 def detection(test: Detection, data: anndata.AnnData) -> tuple[list[Estimate], pd.DataFrame]:

@@ -25,7 +25,12 @@ METHODS = {
     "direction": "difference of mean log2 values: too few replicates for an interval",
     "set": "linear model of the mean log2 expression of the set, t interval",
 }
-BY_UNIT = {"counts": "counts", "log2_intensity": "moderated_t", "log2_tpm": "rank"}
+BY_UNIT = {
+    "counts": "counts",
+    "log2_intensity": "moderated_t",
+    "log2_tpm": "rank",
+    "log2_normalised_count": "rank",
+}
 MIN_SET_SHARE = 0.5
 """A set of which fewer members are measured is not the set of the claim."""
 
@@ -46,7 +51,7 @@ def differential_expression(
     stratum, n and TABLE_COLUMNS. `log` is told which samples are compared. Raises AbsentData where the
     groups cannot be formed.
     """
-    chosen = data if not test.samples else data[_selected(test, data)]
+    chosen = tested_samples(test, data)
     found, left_out = comparisons(test, chosen.obs)
     estimates, tables = [], []
     for one in found:
@@ -83,14 +88,19 @@ def fit(
     return table, method, flags, note
 
 
+def method_of(test: DifferentialExpression, unit: str) -> str:
+    """counts, moderated_t or rank: as the test says, else by the unit of the data."""
+    by_unit = BY_UNIT[unit]
+    if by_unit == "rank" and (test.covariates or test.interaction):
+        by_unit = "moderated_t"
+    return test.method or by_unit
+
+
 def _fitted(
     test: DifferentialExpression, comparison: Comparison, data: anndata.AnnData
 ) -> tuple[pd.DataFrame, str, tuple[str, ...], str]:
     unit = data.uns["unit"]
-    by_unit = BY_UNIT[unit]
-    if by_unit == "rank" and (test.covariates or test.interaction):
-        by_unit = "moderated_t"
-    method = test.method or by_unit
+    method = method_of(test, unit)
     if method == "counts" and unit != "counts":
         raise AbsentData(f"method counts needs counts of reads; the data set holds {unit}")
     if comparison.smallest_cell < 2:
@@ -149,20 +159,23 @@ def _dense(data: anndata.AnnData) -> np.ndarray:
     return np.asarray(values, np.float64)
 
 
-def _selected(test: DifferentialExpression, data: anndata.AnnData) -> np.ndarray:
+def tested_samples(test: DifferentialExpression, data: anndata.AnnData) -> anndata.AnnData:
+    """The samples that meet the test's own filter."""
     from reclaim.selection import select
 
-    return np.asarray(select(data.obs, test.samples), bool)
+    return data[np.asarray(select(data.obs, test.samples), bool)] if test.samples else data
 
 
-def _model_matrix(comparison: Comparison) -> pd.DataFrame:
+def model_matrix_of(comparison: Comparison) -> pd.DataFrame:
+    """Samples x coefficients; the last coefficient is the effect."""
     from formulaic import model_matrix
 
     matrix: pd.DataFrame = model_matrix(comparison.formula, comparison.samples)
     return matrix.astype(float)
 
 
-def _last(columns: int) -> np.ndarray:
+def last_of(columns: int) -> np.ndarray:
+    """The contrast of the last of so many coefficients."""
     contrast = np.zeros(columns)
     contrast[-1] = 1
     return contrast
@@ -173,7 +186,7 @@ def _by_counts(comparison: Comparison, data: anndata.AnnData) -> tuple[pd.DataFr
     from reclaim.count_model import fit_counts
 
     counts = pd.DataFrame(_dense(data).astype(np.int64), index=data.obs_names, columns=data.var_names)
-    contrast = _last(_model_matrix(comparison).shape[1])
+    contrast = last_of(model_matrix_of(comparison).shape[1])
     fitted = fit_counts(counts, comparison.samples, comparison.formula, contrast, shrink=True)
     se, settings = fitted["se"], fitted.attrs["settings"]
     table = pd.DataFrame(
@@ -207,8 +220,8 @@ def _settings_in_words(settings: Mapping[str, Any]) -> str:
 def _by_moderated_t(comparison: Comparison, data: anndata.AnnData) -> pd.DataFrame:
     from reclaim.moderated_t import moderated_t
 
-    design = _model_matrix(comparison).to_numpy()
-    table = moderated_t(log2_values(data), design, _last(design.shape[1]), trend=True)
+    design = model_matrix_of(comparison).to_numpy()
+    table = moderated_t(log2_values(data), design, last_of(design.shape[1]), trend=True)
     return table[list(TABLE_COLUMNS)].set_axis(data.var_names)
 
 
@@ -297,8 +310,7 @@ def _set_estimate(
 ) -> Estimate:
     """The mean log2 expression of the set's measured members as one variable per sample."""
     values = log2_values(data)
-    complete = set(data.var_names[~np.isnan(values).any(axis=0)])
-    measured = [gene for gene in genes if gene in complete]
+    measured = measured_members(genes, data.var_names, values)
     base = Estimate(
         METHODS["set" if comparison.smallest_cell >= 2 else "direction"],
         test.feature.gene_set if isinstance(test.feature.gene_set, str) else ", ".join(genes),
@@ -317,13 +329,19 @@ def _set_estimate(
     score = values[:, data.var_names.get_indexer(measured)].mean(axis=1)
     if comparison.smallest_cell < 2:
         return base.with_numbers({"effect": float(_difference(comparison, score))}, None)
-    design = _model_matrix(comparison).to_numpy()
-    fitted = least_squares(score, design, _last(design.shape[1]))
+    design = model_matrix_of(comparison).to_numpy()
+    fitted = least_squares(score, design, last_of(design.shape[1]))
     if fitted is None:
         told = _joined("The model could not be fitted: too few samples, or groups that go together.", note)
         found = replace(base, method=METHODS["direction"], flags=(*flags, "not_estimable"), note=told)
         return found.with_numbers({"effect": float(_difference(comparison, score))}, None)
     return base.with_numbers(fitted, one_sided(fitted["p_value"], fitted["effect"], test.expected))
+
+
+def measured_members(genes: Sequence[str], names: pd.Index, values: np.ndarray) -> list[str]:
+    """Members of a set that have a value in every sample; `values` is samples x `names`."""
+    complete = set(names[~np.isnan(values).any(axis=0)])
+    return [gene for gene in genes if gene in complete]
 
 
 def _without_a_group(base: Estimate) -> Estimate:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from reclaim.calibration.record import ClaimCalibration
 from reclaim.evidence import EvidenceRow
+from reclaim.report.calibration_view import CalibrationView, calibration_view
 from reclaim.report.design import claim_as_test, gate_tests, passes_in_words
 from reclaim.report.evidence_view import EvidenceTable, evidence_table
 from reclaim.report.forest_view import FigureView, forest_view
@@ -64,6 +66,7 @@ class ClaimView:
     operation: list[tuple[str, str]] = field(default_factory=list)
     figures: list[FigureView] = field(default_factory=list)
     naive: list[NaiveReading] = field(default_factory=list)
+    calibration: CalibrationView | None = None
     primary: list[TestView] = field(default_factory=list)
     gates: list[TestView] = field(default_factory=list)
     others: list[TestView] = field(default_factory=list)
@@ -84,6 +87,7 @@ def claim_view(
     evidence: Sequence[EvidenceRow],
     seed: int,
     registration: Registration | None = None,
+    calibration: ClaimCalibration | None = None,
 ) -> ClaimView:
     """Everything the page says of one claim; `evidence` holds the rows of its whole study."""
     simulated = row.data == "simulated"
@@ -113,13 +117,23 @@ def claim_view(
         estimate=decisive.scale.estimate(row.effect, row.ci_low, row.ci_high),
         counts=counts_in_words(decisive),
         facts=_facts(claim, row, reading),
-        operation=claim_as_test(study, claim, row, reading, registration),
+        operation=claim_as_test(study, claim, row, reading, registration, calibration is not None),
         figures=[
             forest_view(claim, part, f"{study.id}-{part.test.id}", simulated)
             for part in reading.primary
             if part.valid
         ],
         naive=naive_readings(claim, reading, study.datasets),
+        calibration=None
+        if calibration is None
+        else calibration_view(
+            claim,
+            calibration,
+            reading,
+            reading.outcome == "agrees" or row.verdict in ("supported", "consistent"),
+            f"{study.id}-{claim.id}--nulls",
+            simulated,
+        ),
         primary=[_test_view(claim, part) for part in reading.primary],
         gates=_gates(study, claim, evidence),
         others=[

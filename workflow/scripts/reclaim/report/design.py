@@ -14,9 +14,15 @@ from reclaim.verdict import CALIBRATED_RULES, ClaimRow
 
 
 def claim_as_test(
-    study: Study, claim: Claim, row: ClaimRow, reading: ClaimReading, registration: Registration | None
+    study: Study,
+    claim: Claim,
+    row: ClaimRow,
+    reading: ClaimReading,
+    registration: Registration | None,
+    calibrated: bool = False,
 ) -> list[tuple[str, str]]:
-    """The claim as a test: what is measured, in whom, gated by what, decided how, fixed when."""
+    """The claim as a test: what is measured, in whom, gated by what, decided how, fixed when; with
+    `calibrated` its calibration is told elsewhere."""
     lines = [("Gap between claim and test", sentence(claim.gap or "not stated"))]
     for part in reading.primary:
         label = f"Primary test {part.test.id}" if len(reading.primary) > 1 else "Primary test"
@@ -36,7 +42,8 @@ def claim_as_test(
         label = f"Rule for {part.test.id}" if len(reading.primary) > 1 else "Rule"
         lines.append((label, rule_in_words(decision_for(claim, part.test.id), part.named)))
     lines.append(("Fixed before the data were read", _registration(claim, registration)))
-    lines.append(("Calibration", _calibration(row)))
+    if not calibrated:
+        lines.append(("Calibration", _calibration(row)))
     return lines
 
 

@@ -14,8 +14,14 @@ from reclaim.report.words import (
     Scale,
     count,
     p_value,
+    percent,
     scale_of,
     sentence,
+)
+
+NULL_PERCENTILE = (
+    "Null percentile: the share of comparable genes or sets, the tested one included, whose statistic is at least "
+    "as extreme in the claimed direction. Small is extreme."
 )
 
 
@@ -32,12 +38,14 @@ class EvidenceLine:
 
 @dataclass(frozen=True)
 class EvidenceTable:
-    """Columns between data set and outcome have their names in `columns`."""
+    """Columns between data set and outcome have their names in `columns`; `explained` says what those mean
+    that no reader would guess."""
 
     columns: list[str]
     lines: list[EvidenceLine]
     methods: list[str]
     simulated: bool
+    explained: list[str]
 
 
 def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceTable:
@@ -45,9 +53,10 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
     scale = scale_of(next((row.effect_name for row in rows if row.effect_name), ""))
     has_p = any(row.p_value is not None for row in rows)
     has_mde = any(row.mde is not None for row in rows)
+    has_percentile = any(row.null_percentile is not None for row in rows)
     events = "altered" if scale.kind == "share" else "events"
     columns = ["n", events, scale.name, "95 % interval"]
-    columns += ["p"] * has_p + ["detectable"] * has_mde
+    columns += ["p"] * has_p + ["null percentile"] * has_percentile + ["detectable"] * has_mde
     lines = [
         EvidenceLine(
             dataset=row.dataset if row.stratum == "all" else f"{row.dataset}, {row.stratum}",
@@ -59,6 +68,7 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
                 scale.point(row.effect, row.ci_high),
                 scale.interval(row.ci_low, row.ci_high),
                 *([p_value(row.p_value)] if has_p else []),
+                *([_percentile(row)] if has_percentile else []),
                 *([_detectable(row, scale)] if has_mde else []),
             ],
             outcome=OUTCOME_MARKS[row.outcome] if row.outcome else None,
@@ -68,7 +78,13 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
         for row in rows
     ]
     methods = list(dict.fromkeys(row.method for row in rows))
-    return EvidenceTable(columns, lines, methods, any(row.data == "simulated" for row in rows))
+    explained = [NULL_PERCENTILE] if has_percentile else []
+    return EvidenceTable(columns, lines, methods, any(row.data == "simulated" for row in rows), explained)
+
+
+def _percentile(row: EvidenceRow) -> str:
+    """Where the row stands among its nulls, the most extreme in the claimed direction first."""
+    return MISSING if row.null_percentile is None else percent(row.null_percentile)
 
 
 def _detectable(row: EvidenceRow, scale: Scale) -> str:

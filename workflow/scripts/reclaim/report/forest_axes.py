@@ -20,6 +20,7 @@ ZONE_INK = {"agrees": "#0b6b4a", "opposite": "#a01535", "negligible": "#6d5f45"}
 ZONE_HATCH = {"agrees": "", "opposite": "////", "negligible": ""}
 RATIO_TICKS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100, 1000)
 RATIO_DECADES = (0.001, 0.01, 0.1, 1, 10, 100, 1000)
+RATIO_FINE = (0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4)
 RATIO_REACH = math.log(1000)
 """Odds and hazard ratios beyond 1000 either way are cut, and marked by an arrow."""
 
@@ -88,15 +89,15 @@ def draw_zones(axes: Axes, zones: Sequence[Zone], top: float, bottom: float) -> 
                 )
 
 
-def label_zones(axes: Axes, zones: Sequence[Zone]) -> None:
-    """Names above the regions, where they are wide enough to carry them."""
+def label_zones(axes: Axes, zones: Sequence[Zone], y: float = -0.68) -> None:
+    """Names above the regions, where they are wide enough to carry them; `y` in units of the axes."""
     low, high = axes.get_xlim()
     for zone in zones:
         left, right = max(zone.low, low), min(zone.high, high)
         if right - left > 0.16 * (high - low):
             axes.text(
                 (left + right) / 2,
-                -0.68,
+                y,
                 zone.outcome,
                 ha="center",
                 va="bottom",
@@ -169,8 +170,13 @@ def set_ticks(axes: Axes, scale: Scale) -> None:
     """Ticks in the unit that is printed: percent, ratios on their log scale, or the effect itself."""
     if scale.kind == "ratio":
         low, high = axes.get_xlim()
-        decades = high - low > math.log(60)
-        shown = [tick for tick in RATIO_TICKS if not decades or tick in RATIO_DECADES]
+        shown = (
+            RATIO_DECADES
+            if high - low > math.log(60)
+            else RATIO_FINE
+            if high - low < math.log(4)
+            else RATIO_TICKS
+        )
         axes.xaxis.set_major_locator(FixedLocator([math.log(tick) for tick in shown]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{math.exp(x):g}"))
     else:

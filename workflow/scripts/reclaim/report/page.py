@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reclaim.config import WORLDS
+from reclaim.report.calibration_reading import limit_in_words
 from reclaim.report.study_view import StudyView
 from reclaim.report.words import (
     OUTCOME_MARKS,
@@ -20,16 +21,25 @@ from reclaim.report.words import (
     plural,
     quoted,
 )
-from reclaim.verdict import MEANING, VERDICTS
+from reclaim.verdict import (
+    BACKGROUND_DESCRIPTIVE,
+    BACKGROUND_SPECIFIC,
+    CALIBRATED_RULES,
+    MEANING,
+    NULL_RATE_CAP,
+    VERDICTS,
+)
 
 
 def render_page(run: str, seed: int, studies: Sequence[StudyView], versions: Mapping[str, str]) -> str:
-    """HTML of the whole run. The same input gives the same text, to the byte.
+    """HTML of the whole run, panels of control claims last. The same input gives the same text, to the byte.
 
     `versions` names the packages that computed the results. Every text from a study file or a data
     source is escaped.
     """
     simulated = any(study.simulated for study in studies)
+    ordinary = [study for study in studies if not study.panel]
+    panels = [study for study in studies if study.panel]
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -44,15 +54,21 @@ def render_page(run: str, seed: int, studies: Sequence[StudyView], versions: Map
         run=run,
         seed=seed,
         versions=versions,
-        studies=studies,
-        tally=_tally(studies),
-        tested=sum(claim.tested for study in studies for claim in study.claims),
+        studies=ordinary,
+        panels=panels,
+        controls=[control for panel in panels for control in panel.controls],
+        tally=_tally(ordinary),
+        tested=sum(claim.tested for study in ordinary for claim in study.claims),
         simulated=simulated,
         world=run if run in WORLDS else "",
         world_meaning=next((text for world, text in WORLD_MEANING.items() if world == run), ""),
         local=any(study.local for study in studies),
         verdicts=[(VERDICT_MARKS[verdict], quoted(MEANING[verdict])) for verdict in VERDICTS],
         outcomes=[(mark, OUTCOME_MEANING[key]) for key, mark in OUTCOME_MARKS.items()],
+        calibrated_rules=sorted(CALIBRATED_RULES),
+        null_limit=limit_in_words(NULL_RATE_CAP),
+        specific_limits=[limit_in_words(share) for share in BACKGROUND_SPECIFIC],
+        descriptive_limit=limit_in_words(BACKGROUND_DESCRIPTIVE),
     )
 
 

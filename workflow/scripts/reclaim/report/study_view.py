@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from reclaim.calibration.record import StudyCalibration
 from reclaim.config import WORLDS
 from reclaim.evidence import FLAGS, EvidenceRow
 from reclaim.judging import decision_for
@@ -18,6 +19,7 @@ from reclaim.report.dataset_view import DatasetView, FileView, dataset_view, fil
 from reclaim.report.decision import zones_of_claim
 from reclaim.report.figures import OverviewRow, overview
 from reclaim.report.forest_axes import Span
+from reclaim.report.panel import Control, controls
 from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, listing, plural, scale_of
 from reclaim.retrieve.receipt import Receipt
 from reclaim.retrieve.registration import Registration
@@ -28,7 +30,7 @@ from reclaim.verdict import VERDICTS, ClaimRow
 @dataclass(frozen=True)
 class StudyResults:
     """What the report reads of one study; receipts and ledgers by data set, registrations by claim,
-    receipts of references (symbols, gene sets) by name."""
+    receipts of references (symbols, gene sets) by name, and what calibration found, where it ran."""
 
     study: Study
     claims: Sequence[ClaimRow]
@@ -37,6 +39,7 @@ class StudyResults:
     ledgers: Mapping[str, Ledger]
     registrations: Mapping[str, Registration] = field(default_factory=dict)
     references: Mapping[str, Receipt] = field(default_factory=dict)
+    calibration: StudyCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,25 @@ class StudyView:
     rejected: list[Rejected]
     simulated: bool
     local: bool
+    panel: bool
+    controls: list[Control]
 
 
 def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
     """Everything the page says of one study."""
     study = results.study
     rows = {row.claim: row for row in results.claims}
+    calibrated = {one.claim: one for one in results.calibration.claims} if results.calibration else {}
     claims = [
-        claim_view(study, claim, rows[claim.id], results.evidence, seed, results.registrations.get(claim.id))
+        claim_view(
+            study,
+            claim,
+            rows[claim.id],
+            results.evidence,
+            seed,
+            results.registrations.get(claim.id),
+            calibrated.get(claim.id),
+        )
         for claim in study.claims
     ]
     tally: Counter[str] = Counter(row.verdict for row in results.claims)
@@ -121,6 +135,8 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
         rejected=study.rejected,
         simulated=simulated,
         local=any(row.data == "local" for row in results.evidence),
+        panel=study.panel,
+        controls=controls(study, claims),
     )
 
 

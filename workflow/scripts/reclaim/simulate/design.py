@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reclaim.claim_tests import Contrast, DifferentialExpression
-from reclaim.dataset import Dataset, ExpressionKeys, GeoDataset
+from reclaim.dataset import Dataset, ExpressionKeys, GeoDataset, XenaDataset
 from reclaim.errors import UserError
 from reclaim.expression import PATIENT
 from reclaim.expression_dataset import DerivedColumn
@@ -18,8 +18,10 @@ from reclaim.selection import Condition, Scalar, Selection
 
 STRATA = 16
 """Strata of a data set that is tested by stratum, such as cancer types."""
-REPLICATES = {"few": (4, 4), "many": (20, 12)}
-"""Case and control samples of each group: of cell lines, and of each stratum of a cohort."""
+REPLICATES = {"lines": (4, 4), "stratum": (20, 12), "cohort": (60, 40)}
+"""Case and control samples of each group: of cell lines, of each stratum of a cohort, of a whole one."""
+TYPE_CODE = "sample_type_id"
+"""TCGA's column of the two digits that end a barcode: 01 primary tumour, 11 normal tissue."""
 
 
 def simulated_samples(datasets: Sequence[Dataset], tests: Sequence[DifferentialExpression]) -> pd.DataFrame:
@@ -46,11 +48,13 @@ def simulated_samples(datasets: Sequence[Dataset], tests: Sequence[DifferentialE
         told = factors.get(column, [])  # strata that the study names
         invented = [f"SIMULATED stratum {number:02d}" for number in range(1, STRATA + 1)]
         factors[column] = [*told, *invented[len(told) :]]
-    cases, controls = REPLICATES["many" if strata else "few"]
+    cases, controls = REPLICATES[kind_of_design(datasets, tests)]
+    dealt = shuffled_columns(datasets)
+    real = [test for test in tests if not dealt & set(test.contrast.control)]
     rows: list[dict[str, str]] = []
     for values in product(*factors.values()):
         cell = dict(zip(factors, values, strict=True))
-        is_control = any(_meets(cell, test.contrast.control) for test in tests)
+        is_control = any(_meets(cell, test.contrast.control) for test in real)
         for number in range(controls if is_control else cases):
             rows.append({**cell, "_number": str(number), "_arm": "control" if is_control else "case"})
     table = pd.DataFrame(rows)
@@ -61,7 +65,14 @@ def simulated_samples(datasets: Sequence[Dataset], tests: Sequence[DifferentialE
     for test in tests:
         if test.pairs and test.pairs not in table:
             table[test.pairs] = table[PATIENT]
-    return _titled(table.drop(columns=["_number"]), derived_columns(datasets))
+    return _titled(table.drop(columns=["_number"]), _worded(derived_columns(datasets)))
+
+
+def kind_of_design(datasets: Sequence[Dataset], tests: Sequence[DifferentialExpression]) -> str:
+    """A key of REPLICATES. Xena's matrices are of patients; what else is tested as a whole, of cell lines."""
+    if any(test.strata for test in tests):
+        return "stratum"
+    return "cohort" if any(isinstance(dataset, XenaDataset) for dataset in datasets) else "lines"
 
 
 def derived_columns(datasets: Sequence[Dataset]) -> dict[str, DerivedColumn]:
@@ -74,24 +85,42 @@ def derived_columns(datasets: Sequence[Dataset]) -> dict[str, DerivedColumn]:
     }
 
 
+def shuffled_columns(datasets: Sequence[Dataset]) -> set[str]:
+    """Derived columns that are another one shuffled."""
+    return {column for column, rule in derived_columns(datasets).items() if rule.shuffle}
+
+
+def _worded(derive: Mapping[str, DerivedColumn]) -> dict[str, DerivedColumn]:
+    """Derived columns whose values stand in the words of another one."""
+    return {column: rule for column, rule in derive.items() if not rule.shuffle}
+
+
+def purity_columns(datasets: Sequence[Dataset]) -> list[str]:
+    """Columns of the tumour purity that the data sets of one source name."""
+    named = [dataset.purity_column for dataset in datasets if isinstance(dataset, ExpressionKeys)]
+    return list(dict.fromkeys(filter(None, named)))
+
+
 def _factors(datasets: Sequence[Dataset], tests: Sequence[DifferentialExpression]) -> dict[str, list[str]]:
-    """Column -> the values that occur."""
-    derive = derived_columns(datasets)
+    """Column -> the values that occur. Purities are numbers, drawn for themselves."""
+    derive, dealt = _worded(derived_columns(datasets)), shuffled_columns(datasets)
     factors: dict[str, list[str]] = {column: list(rule.values) for column, rule in derive.items()}
     selections: list[Selection] = [one for dataset in datasets for one in (dataset.samples, dataset.expect)]
     for test in tests:
         contrasts: list[Contrast] = [test.contrast, *([test.interaction] if test.interaction else [])]
         selections += [test.samples, *(side for one in contrasts for side in (one.case, one.control))]
     derived_from = {rule.source for rule in derive.values()}
+    purities = purity_columns(datasets)
     for selection in selections:
         for column, wanted in selection.items():
-            if column in derived_from:
-                continue  # its text is made of the marks
+            if column in derived_from | dealt or column in purities:
+                continue  # made of the marks, or drawn
             known = factors.setdefault(column, [])
             known += [value for value in _values(column, wanted) if value not in known]
     for test in tests:
         for column in test.covariates:
-            factors.setdefault(column, ["A", "B"])
+            if column not in purities:
+                factors.setdefault(column, ["A", "B"])
     return factors
 
 
@@ -123,8 +152,10 @@ def _titled(table: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -> pd.Data
     for source, texts in marks.items():
         table[source] = [f"{text} {number}" for number, text in enumerate(texts, start=1)]
     table = table.drop(columns=list(derive))
-    suffix = np.where(arm == "case", "-01", "-11")
-    names = table[PATIENT].to_numpy(object) + suffix
+    suffix = np.where(arm == "case", "01", "11")
+    if TYPE_CODE in table:
+        suffix = table[TYPE_CODE].str.zfill(2).to_numpy(object)
+    names = table[PATIENT].to_numpy(object) + "-" + suffix
     repeated = pd.Series(names).groupby(names).cumcount()
     table.index = pd.Index(
         [f"{name}{'' if i == 0 else chr(64 + i)}" for name, i in zip(names, repeated, strict=True)]

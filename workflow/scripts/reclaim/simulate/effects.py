@@ -12,11 +12,19 @@ from reclaim.claim_tests import ClaimTest, Contrast, DifferentialExpression, Gen
 from reclaim.config import World
 from reclaim.expression import derive_columns
 from reclaim.expression_dataset import DerivedColumn
+from reclaim.rules import MARGIN
 from reclaim.selection import select
-from reclaim.study import Claim, LibrarySet, Study
+from reclaim.study import Claim, Equivalence, LibrarySet, Study
 
 EFFECT: dict[World, float] = {"as_claimed": 1.6, "no_effect": 0.0, "confounded": 0.0, "reversed": -1.6}
 """log2 fold change in the claimed direction."""
+EQUIVALENCE_EFFECT: dict[World, float] = {
+    "as_claimed": 0.0,
+    "no_effect": MARGIN["set_log2_fold_change"],
+    "confounded": 0.0,
+    "reversed": 1.6,
+}
+"""Where the claim is that there is no effect, its absence is the claim and the bound is no support for it."""
 GATE_EFFECT = 2.5
 """Positive controls work in every world."""
 NUISANCE_EFFECT, NUISANCE_SHARE = 1.2, 0.3
@@ -46,13 +54,23 @@ def members(study: Study, name: str) -> list[str]:
 
 def named_genes(study: Study) -> list[str]:
     """Every gene that a test or a set of the study names, once."""
-    genes = [gene for name in study.gene_sets for gene in members(study, name)]
+    return list(
+        dict.fromkeys(
+            [gene for name in study.gene_sets for gene in members(study, name)] + tested_genes(study)
+        )
+    )
+
+
+def tested_genes(study: Study) -> list[str]:
+    """Every gene that a test names, also as a member of one of the study's own sets."""
+    own = [name for name, genes in study.gene_sets.items() if not isinstance(genes, LibrarySet)]
+    genes = [gene for name in own for gene in members(study, name)]
     for _, test in study.tests():
         features = [getattr(test, "feature", None), *getattr(test, "features", [])]
         for feature in features:
             genes += [feature.gene] if getattr(feature, "gene", None) else []
-            own = getattr(feature, "gene_set", None)
-            genes += own if isinstance(own, list) else []
+            listed = getattr(feature, "gene_set", None)
+            genes += listed if isinstance(listed, list) else []
     return list(dict.fromkeys(genes))
 
 
@@ -101,6 +119,10 @@ def _effect(claim: Claim, test: ClaimTest, world: World) -> float:
     if test.role == "gate":
         at_most = test.passes is not None and test.passes.at_least is None
         return -GATE_EFFECT if at_most else GATE_EFFECT
+    if claim.known is not None:  # a control claim is as true in one world as in another
+        world = "as_claimed" if claim.known else "no_effect"
+    if isinstance(claim.decision, Equivalence):
+        return sign * (claim.decision.margin or EQUIVALENCE_EFFECT[world])
     marked = claim.decision is not None and claim.decision.marked
     return sign * EFFECT[world] * (1.5 if marked else 1.0)
 
@@ -131,7 +153,9 @@ def shifts(
         moved[columns] = True
     if world == "confounded":
         cases = np.zeros(len(table), bool)
+        dealt = {name for name, rule in derive.items() if rule.shuffle}
         for one in effects:
-            cases |= np.asarray(select(table, one.contrast.case), bool)
+            if not dealt & set(one.contrast.case):
+                cases |= np.asarray(select(table, one.contrast.case), bool)
         found += NUISANCE_EFFECT * np.outer(cases, moved)
     return found

@@ -17,8 +17,14 @@ from reclaim.dataset import ExpressionDataset, GdcDataset, GeoDataset, XenaDatas
 from reclaim.expression import PATIENT
 from reclaim.expression_dataset import SupplementaryTable
 from reclaim.retrieve.store import store_path
-from reclaim.simulate.design import derived_columns, describe_design, simulated_samples
-from reclaim.simulate.effects import named_genes, planted, shifts
+from reclaim.simulate.design import (
+    derived_columns,
+    describe_design,
+    kind_of_design,
+    purity_columns,
+    simulated_samples,
+)
+from reclaim.simulate.effects import named_genes, planted, shifts, tested_genes
 from reclaim.simulate.gdc import files_answer, star_counts_tsv
 from reclaim.simulate.geo import (
     count_table_gz,
@@ -28,17 +34,20 @@ from reclaim.simulate.geo import (
     series_matrix_gz,
 )
 from reclaim.simulate.hgnc import FIRST_ID
-from reclaim.simulate.xena import phenotype_gz, probemap, toil_matrix_gz
+from reclaim.simulate.variation import MARKERS, variation
+from reclaim.simulate.xena import clinical_matrix, matrix_gz, phenotype_gz, probemap, with_old_names
 from reclaim.sources.gdc import data_url
 from reclaim.sources.requests import requests_for
 from reclaim.study import Study
 
-BACKGROUND_GENES = 1200
-GENE_SPREAD, NOISE = 2.0, {"few": 0.12, "many": 0.7}
+BACKGROUND_GENES = 2000
+GENE_SPREAD, NOISE = 2.0, {"lines": 0.12, "stratum": 0.7, "cohort": 0.7}
 """Standard deviation of log2 means over genes, and of a gene over samples of lines and of tissues."""
 DISPERSION = 0.03
-NAMED_LEVEL = 8.0
-"""log2 mean of tested genes: well measured."""
+NAMED_LEVEL, NAMED_SPREAD = 8.0, 0.7
+"""log2 mean of tested genes, which are well measured, and its standard deviation over them."""
+PURITY = (0.3, 0.95)
+"""Tumour purity is uniform between these."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,9 @@ class SimulatedExpression:
 
 
 def all_genes(study: Study) -> list[str]:
-    """Tested genes first, then as many that no test is about."""
-    return [*named_genes(study), *(f"SIMG{number:04d}" for number in range(BACKGROUND_GENES))]
+    """Tested genes first, then markers of scores, then as many that no test is about."""
+    background = (f"SIMG{number:04d}" for number in range(BACKGROUND_GENES))
+    return list(dict.fromkeys([*named_genes(study), *MARKERS, *background]))
 
 
 def simulate_expression(
@@ -67,12 +77,15 @@ def simulate_expression(
         if isinstance(test, DifferentialExpression) and set(names) & set(test.datasets)
     ]
     samples = simulated_samples(datasets, tests)
+    for column in purity_columns(datasets):
+        samples[column] = [f"{purity:.3f}" for purity in generator.uniform(*PURITY, len(samples))]
     genes, effects = all_genes(study), planted(study, names, world)
     strata = next((test.strata for test in tests if test.strata), None)
     level = generator.normal(6, GENE_SPREAD, len(genes))
-    level[: len(genes) - BACKGROUND_GENES] = NAMED_LEVEL
+    tested = np.isin(genes, tested_genes(study))
+    level[tested] = generator.normal(NAMED_LEVEL, NAMED_SPREAD, tested.sum())
     moved = shifts(derived_columns(datasets), samples, genes, effects, strata, world, generator)
-    noise = generator.normal(0, NOISE["many" if strata else "few"], moved.shape)
+    noise = NOISE[kind_of_design(datasets, tests)] * variation(len(samples), genes, generator)
     return SimulatedExpression(samples, genes, level + moved + noise), {
         "design": describe_design(samples),
         "effects": [
@@ -128,21 +141,31 @@ def ensembl_ids(genes: Sequence[str]) -> list[str]:
 def _xena(
     expression: SimulatedExpression, dataset: XenaDataset, ids: Sequence[str], generator: np.random.Generator
 ) -> dict[str, bytes]:
-    reads = counts(expression, generator)
-    per_million = 1e6 * reads / reads.sum(axis=1, keepdims=True)
-    tpm = dataset.values == "log2_tpm_plus_0.001"
-    versioned = [f"{one}.{1 + number % 9}" for number, one in enumerate(ids)]
-    probes = pd.DataFrame({"gene": expression.genes}, index=versioned).assign(
-        chrom="chr1", chromStart=1, chromEnd=1000, strand="+"
+    values = _normalised(counts(expression, generator), dataset.values).T
+    names = [f"{one}.{1 + number % 9}" for number, one in enumerate(ids)]
+    urls, files = _urls(dataset), {}
+    if dataset.features == "symbol":
+        values, names = with_old_names(values, expression.genes, generator)
+    else:
+        probes = pd.DataFrame({"gene": expression.genes}, index=names)
+        probes = probes.assign(chrom="chr1", chromStart=1, chromEnd=1000, strand="+")
+        files[urls["probe_map"]] = probemap(probes)
+    files[urls["matrix"]] = matrix_gz(values, names, list(expression.samples.index), dataset.values)
+    table = expression.samples.drop(columns=[PATIENT])
+    packed = dataset.sample_table.endswith(".gz")  # the forms of Toil's table and of the TCGA hub's
+    files[urls["sample_table"]] = (
+        phenotype_gz(table) if packed else clinical_matrix(table, list(expression.samples[PATIENT]))
     )
-    urls = _urls(dataset)
-    return {
-        urls["matrix"]: toil_matrix_gz(
-            (per_million if tpm else reads).T, versioned, list(expression.samples.index), dataset.values
-        ),
-        urls["sample_table"]: phenotype_gz(expression.samples.drop(columns=[PATIENT])),
-        urls["probe_map"]: probemap(probes),
-    }
+    return files
+
+
+def _normalised(reads: np.ndarray, values: str) -> np.ndarray:
+    """Reads, samples x genes, as the matrix holds them before the logarithm."""
+    if values == "log2_tpm_plus_0.001":
+        reads = 1e6 * reads / reads.sum(axis=1, keepdims=True)
+    elif values == "log2_normalised_count_plus_1":
+        reads = 1000 * reads / np.quantile(reads, 0.75, axis=1, keepdims=True)
+    return reads
 
 
 def _gdc(

@@ -34,6 +34,16 @@ RENAMED_FOR_SPREADSHEETS = {
 """Approved symbol -> the previous one, which spreadsheets take for a date (Bruford 2020)."""
 
 
+def previous_symbol(number: int) -> str:
+    """What gene number i of the set was called before."""
+    return f"SIMOLD{number}"
+
+
+def alias(number: int) -> str:
+    """What else gene number i of the set is called."""
+    return f"SIMALIAS{number}"
+
+
 def hgnc_complete_set(genes: Sequence[str], generator: np.random.Generator | None = None) -> bytes:
     """`hgnc_complete_set.txt` with every symbol of `genes` approved, its entries in the order that
     `generator` draws (without one: the given genes first).
@@ -55,8 +65,8 @@ def hgnc_complete_set(genes: Sequence[str], generator: np.random.Generator | Non
     entries["ensembl_gene_id"] = [f"ENSG{FIRST_ID + number:011d}" for number in entries.index]
     entries.loc[entries["symbol"] == WITHDRAWN, ["entrez_id", "ensembl_gene_id"]] = ""
 
-    previous = {gene: [f"SIMOLD{number}"] for number, gene in enumerate(approved)}
-    aliases = {gene: [f"SIMALIAS{number}"] for number, gene in enumerate(approved)}
+    previous = {gene: [previous_symbol(number)] for number, gene in enumerate(approved)}
+    aliases = {gene: [alias(number)] for number, gene in enumerate(approved)}
     for gene, symbol in RENAMED_FOR_SPREADSHEETS.items():
         previous[gene].append(symbol)
     for gene in ("SIMTRAP1", "SIMTRAP2"):

@@ -58,7 +58,7 @@ def _read(
 ) -> tuple[anndata.AnnData, Key]:
     """Samples x features with the source's own names, and what names the features."""
     if isinstance(dataset, XenaDataset):
-        return _xena(dataset, files, dropped), "ensembl"
+        return _xena(dataset, files, dropped), dataset.features
     if isinstance(dataset, GdcDataset):
         return _gdc(files, dropped), "ensembl"
     if isinstance(dataset, GeoDataset):
@@ -73,7 +73,8 @@ def _xena(dataset: XenaDataset, files: Mapping[str, Path], dropped: Counter[str]
     table[PATIENT] = patients(table.index)
     table = derive_columns(table, dataset.derive)
     wanted = table[np.asarray(select(table, dataset.samples), bool)] if dataset.samples else table
-    return read_matrix(files["matrix"], wanted, dataset.values, read_probemap(files["probe_map"]), dropped)
+    probemap = read_probemap(files["probe_map"]) if dataset.probe_map else None
+    return read_matrix(files["matrix"], wanted, dataset.values, probemap, dropped)
 
 
 def _gdc(files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:

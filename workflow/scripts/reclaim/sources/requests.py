@@ -62,9 +62,11 @@ def requests_for(dataset: Dataset | Reference, beside: Path) -> list[Request]:
         case MsigdbCollection():
             return [Request("gmt", url=MSIGDB.format(release=dataset.release, collection=dataset.collection))]
         case XenaDataset():
+            paths = {name: getattr(dataset, name) for name in ("matrix", "sample_table", "probe_map")}
             return [
-                Request(name, url=XENA.format(hub=dataset.hub, path=quote(getattr(dataset, name), safe="")))
-                for name in ("matrix", "sample_table", "probe_map")
+                Request(name, url=XENA.format(hub=dataset.hub, path=quote(path, safe="")))
+                for name, path in paths.items()
+                if path
             ]
         case GeoDataset():
             return _geo(dataset)

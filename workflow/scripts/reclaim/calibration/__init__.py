@@ -1,0 +1,1 @@
+"""How often chance, or any other gene, would have passed the same rule."""

@@ -1,0 +1,344 @@
+"""The rule of every claim, run on permuted labels and on matched subjects.
+
+Only the subject is swapped: gates, labels and cohorts stay as they are, and the judging is that of the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reclaim.calibration.arrangements import PERMUTATIONS
+from reclaim.calibration.markers import PURITY, SCORES
+from reclaim.calibration.matching import LOADING
+from reclaim.calibration.modules import TOGETHER, exact_interval, rate_over_modules
+from reclaim.calibration.record import (
+    ClaimCalibration,
+    NullDistribution,
+    Percentile,
+    Rate,
+    StudyCalibration,
+)
+from reclaim.calibration.subjects import (
+    Frame,
+    Material,
+    Nulls,
+    Subject,
+    estimates,
+    frames_of,
+    why_not_permutable_at,
+)
+from reclaim.claim_tests import ClaimTest, DifferentialExpression
+from reclaim.evidence import EvidenceRow
+from reclaim.judging import (
+    Estimates,
+    JudgedClaim,
+    claimed_sign,
+    decision_for,
+    finite,
+    gate_results,
+    in_natural_sign,
+    judge,
+    judge_claim,
+    judge_estimates,
+)
+from reclaim.rules import Judgement, judge_conjunction
+from reclaim.study import Bound, Conjunction, Prevalence
+from reclaim.verdict import CALIBRATED_RULES
+
+BINS = 40
+
+NOT_CALIBRATED = {
+    "bound": "a share is judged against a bound that was fixed beforehand; other genes say nothing about it",
+    "equivalence": "most genes are equal between groups, so that passing is no distinction; the positive control stands for it",
+    "lookup": "an entry in a database is no measurement that chance could have made",
+}
+
+SHARE_OF_STRATA = "share_of_strata"
+
+
+def calibrate_study(material: Material, rows: Sequence[EvidenceRow]) -> StudyCalibration:
+    """Calibration of all tested claims; `rows` is the study's evidence, before assessment."""
+    study = material.study
+    gates = gate_results(study, rows)
+    claims, percentiles = [], []
+    for claim in study.claims:
+        if claim.decision is None:
+            continue
+        judged = judge_claim(claim, [row for row in rows if row.claim == claim.id], gates, material.seed, {})
+        one = _Calibration(material, judged)
+        claims.append(one.record())
+        percentiles += one.percentiles()
+    return StudyCalibration(study=study.id, claims=claims, percentiles=percentiles)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A primary test with its valid rows and their frames."""
+
+    test: DifferentialExpression
+    rows: list[EvidenceRow]
+    frames: list[Frame]
+
+
+class _Calibration:
+    """One claim."""
+
+    def __init__(self, material: Material, judged: JudgedClaim) -> None:
+        self.material, self.judged, self.claim = material, judged, judged.claim
+        self._known: dict[tuple[str, ...], Subject] = {}
+        assert self.claim.decision is not None
+        self.decision = self.claim.decision
+
+    def record(self) -> ClaimCalibration:
+        tests = [test for test in self.claim.tests if test.role == "primary"]
+        subjects = dict.fromkeys(_subject_of(test) for test in tests)
+        base = ClaimCalibration(claim=self.claim.id, subject=", ".join(subjects))
+        rules = [decision_for(self.claim, test.id).rule for test in tests]
+        if not CALIBRATED_RULES & set(rules):
+            return base.model_copy(update={"not_calibrated": NOT_CALIBRATED[rules[0]]})
+        gap = self._gap(tests)
+        if gap:
+            return base.model_copy(update={"null_gap": gap, "background_gap": gap})
+        parts = []
+        for test in tests:
+            if decision_for(self.claim, test.id).rule in CALIBRATED_RULES:
+                assert isinstance(test, DifferentialExpression)
+                rows = self._valid(test.id)
+                parts.append(_Part(test, rows, frames_of(self.material, test, rows)))
+        permuted, null_gap = self._permuted(parts)
+        record = base.model_copy(update={"null_gap": null_gap})
+        if permuted is not None:
+            record = record.model_copy(update={"null_rate": _exact_rate(permuted)})
+        swapped, found = self._background(parts)
+        record = record.model_copy(update=found)
+        return record.model_copy(update={"distribution": self._distribution(parts, swapped, permuted)})
+
+    def _gap(self, tests: Sequence[ClaimTest]) -> str:
+        """Why this claim cannot be calibrated at all."""
+        for test in tests:
+            if decision_for(self.claim, test.id).rule not in CALIBRATED_RULES:
+                continue
+            if not isinstance(test, DifferentialExpression):
+                return f"the subject of a {test.analysis} test is not swapped by this version"
+            if not self._valid(test.id):
+                return "no primary test is valid"
+        return ""
+
+    def _valid(self, test: str) -> list[EvidenceRow]:
+        return [
+            row
+            for row in self.judged.evidence
+            if row.test == test and row.outcome != "invalid" and row.effect is not None
+        ]
+
+    # Labels
+
+    def _permuted(self, parts: Sequence[_Part]) -> tuple[Judgement | None, str]:
+        gap = why_not_permutable_at([frame for part in parts for frame in part.frames])
+        if gap:
+            return None, gap
+        found = {}
+        for part in parts:
+            subject = self._subject(self.material.members(part.test), part.frames)
+            found[part.test.id] = estimates([subject.permuted(frame) for frame in part.frames])
+        return self._judge(parts, found, PERMUTATIONS), ""
+
+    # Subjects
+
+    def _background(self, parts: Sequence[_Part]) -> tuple[Judgement | None, dict[str, object]]:
+        """The rule on matched subjects, and what the record says of it."""
+        frames: dict[tuple[str, ...], list[Frame]] = {}
+        for part in parts:  # parts about one subject swap it together
+            frames.setdefault(self.material.members(part.test), []).extend(part.frames)
+        subjects = {members: self._subject(members, own) for members, own in frames.items()}
+        gap = next(filter(None, (subject.gap() for subject in subjects.values())), "")
+        if gap:
+            return None, {"background_gap": gap}
+        basic = self._swapped(parts, subjects, loadings=False)
+        found: dict[str, object] = {"matched": basic.rate}
+        chosen = basic
+        there = [set(subject.space.loadings) for subject in subjects.values()]
+        names = [name for name in (PURITY, *SCORES) if all(LOADING.format(name) in one for one in there)]
+        missing = [name for name in (PURITY, *SCORES) if name not in names]
+        if missing:
+            found["loadings_gap"] = f"these data have no score of {' and '.join(missing)}"
+        if names:
+            further = self._swapped(parts, subjects, loadings=True)
+            found |= {"matched_on_loadings": further.rate, "loadings": names}
+            chosen = further if further.rate.share > basic.rate.share else basic
+        found |= {
+            "background_rate": chosen.rate,
+            "uncorrelated": chosen.uncorrelated,
+            "correlated": chosen.correlated,
+            "modules": chosen.modules,
+            "relations_gap": chosen.nulls.relations_gap,
+            "balance": chosen.nulls.balance,
+        }
+        return chosen.judgement, found
+
+    def _swapped(
+        self, parts: Sequence[_Part], subjects: Mapping[tuple[str, ...], Subject], loadings: bool
+    ) -> _Swapped:
+        nulls = {members: subject.nulls(loadings) for members, subject in subjects.items()}
+        found = {}
+        for part in parts:
+            members = self.material.members(part.test)
+            names = nulls[members].names
+            found[part.test.id] = estimates(
+                [subjects[members].numbers(frame, names) for frame in part.frames]
+            )
+        first = next(iter(nulls.values()))
+        judgement = self._judge(parts, found, len(first.names))
+        passes = judgement.outcome == "agrees"
+        related = np.zeros(len(passes), bool)
+        for one in nulls.values():
+            if one.rho is not None:
+                related |= np.abs(one.rho) > TOGETHER
+        uncorrelated = None
+        if first.rho is not None and not related.all():
+            weights = None if first.modules is None else first.modules[~related]
+            if weights is not None:
+                weights = weights[:, weights.any(axis=0)]
+            uncorrelated = rate_over_modules(passes[~related], weights, self.material.seed)
+        return _Swapped(
+            judgement,
+            first,
+            rate_over_modules(passes, first.modules, self.material.seed),
+            uncorrelated,
+            int(related.sum()),
+        )
+
+    def _subject(self, members: tuple[str, ...], frames: Sequence[Frame]) -> Subject:
+        """The same object for the same members and frames: what it has computed is kept."""
+        key = (*members, *(f"{frame.test.id}/{frame.place}" for frame in frames))
+        return self._known.setdefault(key, Subject(self.material, members, frames))
+
+    def _judge(self, parts: Sequence[_Part], found: Mapping[str, Estimates], nulls: int) -> Judgement:
+        """The claim's rule on every null; parts that are not swapped stay as they are."""
+        judged = []
+        by_test = {part.test.id: part for part in parts}
+        tests = self.decision.parts if isinstance(self.decision, Conjunction) else [parts[0].test.id]
+        for test in tests:
+            if test in by_test:
+                rule = decision_for(self.claim, test)
+                assert not isinstance(rule, Bound)
+                judged.append(
+                    judge_estimates(rule, by_test[test].rows, found[test], self.material.seed)  # type: ignore[arg-type]
+                )
+            else:
+                own = judge(self.claim, test, self._valid(test), self.material.seed)
+                judged.append(_repeated(own, nulls))
+        return judge_conjunction(judged) if isinstance(self.decision, Conjunction) else judged[0]
+
+    def _distribution(
+        self, parts: Sequence[_Part], swapped: Judgement | None, permuted: Judgement | None
+    ) -> NullDistribution | None:
+        """Of a conjunction its first swapped part has none to show: effects of other parts differ in kind."""
+        if (swapped is None and permuted is None) or isinstance(self.decision, Conjunction):
+            return None
+        part = parts[0]
+        share = isinstance(self.decision, Prevalence)
+
+        def natural(judgement: Judgement | None) -> NDArray[np.float64]:
+            if judgement is None:
+                return np.empty(0)
+            turned = in_natural_sign(self.claim, judgement, part.test.id, part.rows)
+            return np.asarray(turned.effect[np.isfinite(turned.effect)])
+
+        comparable, shuffled = natural(swapped), natural(permuted)
+        observed = float(self.judged.judgement.effect[0])
+        every = np.concatenate([comparable, shuffled])
+        if not len(every) or not np.isfinite(observed):
+            return None
+        if share:
+            edges = np.linspace(0, 1, BINS + 1)
+        else:
+            low, high = np.quantile(every, [0.005, 0.995])
+            low, high = min(low, observed), max(high, observed)
+            room = 0.05 * max(high - low, 1e-6)
+            edges = np.linspace(low - room, high + room, BINS + 1)
+        return NullDistribution(
+            effect_name=SHARE_OF_STRATA if share else part.rows[0].effect_name,
+            observed=finite(observed) or 0.0,
+            edges=[float(f"{edge:.6g}") for edge in edges],
+            comparable=_counts(comparable, edges),
+            permuted=_counts(shuffled, edges),
+        )
+
+    # Single rows
+
+    def percentiles(self) -> list[Percentile]:
+        """Of every valid row that compares expression, gates left out."""
+        found = []
+        for test in self.claim.tests:
+            if test.role == "gate" or not isinstance(test, DifferentialExpression):
+                continue
+            rows = [row for row in self._valid(test.id) if row.statistic is not None]
+            if not rows:
+                continue
+            frames = frames_of(self.material, test, rows)
+            subject = self._subject(self.material.members(test), frames)
+            if subject.gap():
+                continue
+            nulls = subject.nulls(loadings=False, related=False)
+            for frame in frames:
+                sign = claimed_sign(frame.row)
+                others = sign * subject.numbers(frame, nulls.names)["statistic"].to_numpy(float)
+                own = sign * float(frame.row.statistic or 0.0)
+                others = others[np.isfinite(others)]
+                share = (1 + int((others >= own).sum())) / (len(others) + 1)
+                found.append(
+                    Percentile(
+                        test=test.id,
+                        dataset=frame.row.dataset,
+                        stratum=frame.row.stratum,
+                        null_percentile=float(f"{share:.6g}"),
+                    )
+                )
+        return found
+
+
+@dataclass(frozen=True)
+class _Swapped:
+    judgement: Judgement
+    nulls: Nulls
+    rate: Rate
+    uncorrelated: Rate | None
+    correlated: int
+
+    @property
+    def modules(self) -> int:
+        return 0 if self.nulls.modules is None else self.nulls.modules.shape[1]
+
+
+def _subject_of(test: ClaimTest) -> str:
+    """The gene or set of a test in words."""
+    features = [test.feature] if isinstance(test, DifferentialExpression) else []
+    named = [one.gene or one.gene_set for one in features]
+    words = [", ".join(one) if isinstance(one, list) else str(one) for one in named if one]
+    label = getattr(getattr(test, "feature", None), "label", "")
+    labels = [one.label for one in getattr(test, "features", []) if hasattr(one, "label")]
+    return ", ".join(words) or label or " and ".join(labels) or test.id
+
+
+def _exact_rate(judgement: Judgement) -> Rate:
+    """Permutations are independent draws: the exact binomial interval."""
+    passes = judgement.outcome == "agrees"
+    k, n = int(passes.sum()), len(passes)
+    low, high = exact_interval(k, n)
+    return Rate(share=k / n, ci_low=low, ci_high=high, n=n)
+
+
+def _repeated(judgement: Judgement, times: int) -> Judgement:
+    """A part that is not swapped, beside every null of the others."""
+    return Judgement(*(np.repeat(getattr(judgement, one.name), times) for one in fields(judgement)))
+
+
+def _counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> list[int]:
+    if not len(values):
+        return []
+    return [int(count) for count in np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]]

@@ -1,0 +1,178 @@
+"""The calibration of one claim for the page: how often chance, or any other gene, would have passed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reclaim.calibration.record import Balance, ClaimCalibration, Rate
+from reclaim.claim_tests import ClaimTest
+from reclaim.judging import decision_for
+from reclaim.report.calibration_reading import calibration_reading
+from reclaim.report.decision import zones_of_claim
+from reclaim.report.forest_view import FigureView
+from reclaim.report.null_figure import null_figure, scale_of_distribution
+from reclaim.report.reading import ClaimReading
+from reclaim.report.words import ended, listing, number, percent, plural, sentence
+from reclaim.study import Claim
+
+MATCHED_ON = "mean, spread, detection and biotype"
+CORRELATED = "|rho| > 0.5"
+
+
+@dataclass(frozen=True)
+class BalanceLine:
+    """One property of the subject beside those of its nulls."""
+
+    name: str
+    subject: str
+    remark: str
+    low: str
+    middle: str
+    high: str
+
+
+@dataclass(frozen=True)
+class CalibrationView:
+    """`reading` is all there is where the rule needs no calibration."""
+
+    noun: str
+    subject: str
+    reading: str
+    rates: list[tuple[str, str]] = field(default_factory=list)
+    figure: FigureView | None = None
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    balance: list[BalanceLine] = field(default_factory=list)
+    balance_summary: str = ""
+
+
+def calibration_view(
+    claim: Claim,
+    calibration: ClaimCalibration,
+    reading: ClaimReading,
+    agrees: bool,
+    name: str,
+    simulated: bool,
+) -> CalibrationView:
+    """Everything the page says of a claim's calibration; `agrees` tells whether its rule does, `name` is
+    unique in the page."""
+    noun = subject_noun(reading.decisive.test)
+    if calibration.not_calibrated:
+        return CalibrationView(noun, calibration.subject, sentence(calibration.not_calibrated))
+    assert claim.decision is not None
+    return CalibrationView(
+        noun=noun,
+        subject=calibration.subject,
+        reading=calibration_reading(calibration, claim.decision, agrees, noun),
+        rates=[
+            ("Permuted labels pass", rate_in_words(calibration.null_rate)),
+            (f"Comparable {noun}s pass", rate_in_words(calibration.background_rate)),
+        ],
+        figure=_figure(claim, calibration, reading, noun, name, simulated),
+        facts=_facts(calibration, noun),
+        balance=[_balance_line(one) for one in calibration.balance],
+        balance_summary=_balance_summary(calibration),
+    )
+
+
+def subject_noun(test: ClaimTest) -> str:
+    """What calibration swaps in a test like this."""
+    feature = getattr(test, "feature", None)
+    if getattr(feature, "gene_set", None) is not None or getattr(test, "gene_set", None) is not None:
+        return "set"
+    if hasattr(test, "features"):
+        return "pair"
+    return "experiment" if hasattr(test, "query") else "gene"
+
+
+def rate_in_words(rate: Rate | None) -> str:
+    """`0.4 % (0.1 to 1.0), of 1,000`: share of nulls that pass, its 95 % interval, how many there are."""
+    if rate is None:
+        return "not known"
+    interval = f"{100 * rate.ci_low:.1f} to {100 * rate.ci_high:.1f}"
+    return f"{percent(rate.share, 1)} ({interval}), of {rate.n:,}"
+
+
+def _figure(
+    claim: Claim,
+    calibration: ClaimCalibration,
+    reading: ClaimReading,
+    noun: str,
+    name: str,
+    simulated: bool,
+) -> FigureView | None:
+    distribution = calibration.distribution
+    if distribution is None:
+        return None
+    part = reading.decisive
+    zones = (
+        zones_of_claim(decision_for(claim, part.test.id), part.named)
+        if part.scale == scale_of_distribution(distribution)
+        else []
+    )
+    return null_figure(distribution, calibration.subject, noun, zones, name, f"claim {claim.id}", simulated)
+
+
+def _facts(calibration: ClaimCalibration, noun: str) -> list[tuple[str, str]]:
+    lines = []
+    loadings = listing(calibration.loadings)
+    if calibration.matched is not None:
+        lines.append((f"Matched on {MATCHED_ON}", rate_in_words(calibration.matched)))
+    if calibration.matched_on_loadings is not None:
+        lines.append(
+            (f"Matched also on loadings ({loadings})", rate_in_words(calibration.matched_on_loadings))
+        )
+        if calibration.matched is not None:
+            lines.append(("Which of the two counts", "The larger."))
+    if calibration.loadings_gap:
+        lines.append(("Loadings not matched", sentence(calibration.loadings_gap)))
+    if calibration.background_rate is not None:
+        lines.append((f"Without correlated {noun}s", _uncorrelated(calibration, noun)))
+    if calibration.null_rate is not None or calibration.background_rate is not None:
+        lines.append(("In brackets", _intervals(calibration, noun)))
+    return lines
+
+
+def _uncorrelated(calibration: ClaimCalibration, noun: str) -> str:
+    """The rate without nulls that go with the subject, and how many were left out for it."""
+    limit = f"at {CORRELATED} to {calibration.subject}"
+    if calibration.uncorrelated is not None:
+        left_out = plural(calibration.correlated, noun) if calibration.correlated else "none is"
+        return f"{rate_in_words(calibration.uncorrelated)}; {left_out} {limit}" + (
+            " left out" if calibration.correlated else ""
+        )
+    if calibration.correlated:
+        return f"None is left: {plural(calibration.correlated, noun)} are {limit}."
+    return f"Not known: {calibration.relations_gap or 'no correlation could be had'}."
+
+
+def _intervals(calibration: ClaimCalibration, noun: str) -> str:
+    modules = ""
+    if calibration.background_rate is not None and calibration.modules:
+        resampled = plural(calibration.modules, "module")
+        modules = f"; those of comparable {noun}s resample {resampled} of correlated genes as wholes"
+    return ended(f"95 % intervals{modules}")
+
+
+def _balance_line(balance: Balance) -> BalanceLine:
+    return BalanceLine(
+        name=balance.name,
+        subject=number(balance.subject),
+        remark=_outside(balance),
+        low=number(balance.low),
+        middle=number(balance.middle),
+        high=number(balance.high),
+    )
+
+
+def _outside(balance: Balance) -> str:
+    """Where the subject lies when it is unlike its nulls."""
+    if balance.subject < balance.low:
+        return "below the 5th percentile"
+    return "above the 95th percentile" if balance.subject > balance.high else ""
+
+
+def _balance_summary(calibration: ClaimCalibration) -> str:
+    unlike = [one.name for one in calibration.balance if _outside(one)]
+    if unlike:
+        return f"{calibration.subject} lies outside the middle 90 % of its nulls in {listing(unlike)}."
+    return f"{calibration.subject} lies within the middle 90 % of its nulls in every property."
