@@ -11,7 +11,7 @@ from running import ROOT, digests, planned, snakemake, without_network
 
 pytestmark = pytest.mark.xdist_group("worlds")
 
-PDAC, TREX1 = "cdk46_egfr_pdac", "trex1_sting"
+PDAC, TREX1, PANEL = "cdk46_egfr_pdac", "trex1_sting", "control_claims"
 TESTED_T = ("T1", "T2", "T3", "T5", "T6")
 WORLDS = ("as_claimed", "no_effect", "reversed", "confounded")
 
@@ -26,9 +26,9 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def verdicts(folder: Path, world: str, study: str = "") -> dict[str, str]:
-    """Verdict of every claim, of one study or of all."""
+    """Verdict of every claim, of one study or of all; control claims only by name."""
     table = pd.read_csv(folder / "results" / world / "claims.tsv", sep="\t")
-    table = table[table["study"] == study] if study else table
+    table = table[table["study"] == study] if study else table[table["study"] != PANEL]
     return dict(zip(table["claim"], table["verdict"], strict=True))
 
 
@@ -66,6 +66,38 @@ def test_expression_claims_are_not_even_consistent_where_nothing_is(worlds: Path
     """Positive controls work in that world too, and must not speak for the claims they gate."""
     found = verdicts(worlds, "no_effect")
     assert {found[claim] for claim in TESTED_T} <= {"not_supported", "inconclusive"}
+
+
+def test_what_moves_many_genes_is_seen_by_comparison_with_others(worlds: Path) -> None:
+    """A nuisance that lifts 30 % of all genes makes expression claims agree; other genes tell."""
+    claims = pd.read_csv(worlds / "results" / "confounded" / "claims.tsv", sep="\t").set_index("claim")
+    assert claims.loc["T3", "background_rate"] == pytest.approx(0.3, abs=0.06)
+    assert "comparable genes" in claims.loc["T3", "reason"]
+    assert (claims["background_rate"].dropna() > 0.2).sum() >= 4
+    assert "supported" not in set(claims["verdict"])
+
+
+def test_control_claims_come_out_as_they_should(worlds: Path) -> None:
+    known = {"C1": True, "C2": True, "C3": True, "C4": False, "C5": False}
+    for world in ("as_claimed", "no_effect", "reversed"):
+        found = verdicts(worlds, world, PANEL)
+        right = {claim: verdict in ("supported", "consistent") for claim, verdict in found.items()}
+        assert right == known, (world, found)
+        page = (worlds / "results" / world / "report.html").read_text()
+        assert "5 of 5 control claims came out as they should" in page
+    # In the world of the nuisance they show that something is wrong with the data.
+    assert verdicts(worlds, "confounded", PANEL)["C5"] not in ("supported", "consistent")
+
+
+def test_rates_and_percentiles_stand_in_the_tables(worlds: Path) -> None:
+    claims = pd.read_csv(worlds / "results" / "as_claimed" / "claims.tsv", sep="\t").set_index("claim")
+    assert claims.loc["T3", "null_rate"] == 0
+    assert claims.loc["T3", "background_rate"] < 0.02
+    assert "2 samples in the smaller arm" in claims.loc["T1", "reason"]
+    rows = pd.read_csv(worlds / "results" / "as_claimed" / "evidence.tsv", sep="\t")
+    compared = rows[(rows["analysis"] == "differential_expression") & (rows["role"] != "gate")]
+    assert compared["null_percentile"].between(1 / 1001, 1).all()
+    assert rows.loc[rows["analysis"] == "mutation_frequency", "null_percentile"].isna().all()
 
 
 def test_a_naive_reading_of_the_confounded_world_would_be_wrong(worlds: Path) -> None:
@@ -123,7 +155,8 @@ def test_simulated_bytes_stay_simulated_in_a_store_of_public_data(worlds: Path, 
     for study in (PDAC, TREX1):
         (tmp_path / "as_claimed" / study / "simulation.json").unlink()
         shutil.copytree(tmp_path / "as_claimed" / study, store, dirs_exist_ok=True)
-    done = snakemake(tmp_path / "work", "--config", f"data={{source: mirror, store: '{store}'}}")
+    config = f"data={{source: mirror, store: '{store}'}}"
+    done = snakemake(tmp_path / "work", "--config", config, "panel=false")
     assert done.returncode == 0, done.stdout
     claims = pd.read_csv(tmp_path / "work" / "results" / "public" / "claims.tsv", sep="\t")
     assert set(claims["data"].dropna()) == {"simulated"}
@@ -136,6 +169,7 @@ def test_stable_files_of_a_run(worlds: Path) -> None:
         "cdk46_egfr_pdac",
         "claims.json",
         "claims.tsv",
+        "control_claims",
         "evidence.tsv",
         "report.html",
         "trex1_sting",
