@@ -190,8 +190,11 @@ class Coexpression(AnyTest):
 
     analysis: Literal["coexpression"]
     features: Annotated[list[GeneFeature], Field(min_length=2, max_length=2)]
-    adjust: list[str] = Field(default_factory=list, description="Covariates of the partial correlation.")
-    strata: str | None = None
+    adjust: list[str] = Field(
+        default_factory=list,
+        description="Covariates of the partial correlation: sample columns, or gene sets of the study (their mean). "
+        "A gene set is a score of cell types, which may lie between the two genes.",
+    )
     pseudobulk: Pseudobulk | None = None
     expected: Sign
 
@@ -203,7 +206,14 @@ class Endpoint(Model):
     time_unit: Literal["days", "months", "years"]
     event: str
     event_values: list[str] = Field(min_length=1, description="Values that mean the event happened.")
-    competing_values: list[str] = Field(default_factory=list)
+    competing_values: list[str] = Field(
+        default_factory=list, description="Values that mean something happened that rules the event out."
+    )
+    censored_values: list[str] = Field(
+        default_factory=list,
+        description="Values that mean nothing happened so far. When given, samples with any other value are left "
+        "out and counted; else every other value counts as censored, and is named.",
+    )
 
 
 class Survival(AnyTest):
