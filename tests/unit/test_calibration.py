@@ -14,9 +14,9 @@ from builders import geo_dataset as geo
 from reclaim.analyses.differential_expression import differential_expression
 from reclaim.calibration.arrangements import PERMUTATIONS
 from reclaim.calibration.claims import calibrate_study
+from reclaim.calibration.frames import Material
 from reclaim.calibration.markers import SCORES
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
-from reclaim.calibration.subjects import Material
 from reclaim.claim_tests import DifferentialExpression
 from reclaim.evidence import EvidenceRow, Setting
 from reclaim.judging import judge_claim
@@ -175,7 +175,7 @@ def passing(study: Study, data: dict[str, ad.AnnData]) -> np.ndarray:
 
 def swapped(study: Study, data: dict[str, ad.AnnData]) -> Any:
     from reclaim.calibration.claims import _Calibration, _Part
-    from reclaim.calibration.subjects import frames_of
+    from reclaim.calibration.frames import frames_of
 
     material, rows = analysed(study, data)
     one = _Calibration(material, judge_claim(study.claims[0], rows, {}, 1, {}))
@@ -183,8 +183,7 @@ def swapped(study: Study, data: dict[str, ad.AnnData]) -> Any:
     assert isinstance(test, DifferentialExpression)
     valid = one._valid(test.id)
     part = _Part(test, valid, frames_of(material, test, valid))
-    subject = one._subject(material.members(test), part.frames)
-    return one._swapped([part], {material.members(test): subject}, loadings=False)
+    return one._swapped([part], one._subjects([part], 0), loadings=False)
 
 
 @pytest.mark.parametrize("method", ["rank", "moderated_t"])
@@ -358,3 +357,164 @@ def test_the_same_seed_gives_the_same_record_and_another_seed_other_permutations
     one, two, other = (calibrated(study, TWO, seed) for seed in (1, 1, 2))
     assert one == two
     assert one != other
+
+
+# Pairs and follow-up
+
+
+def pair_test(test_id: str = "together", **changes: Any) -> dict[str, Any]:
+    return {
+        "id": test_id,
+        "role": "primary",
+        "analysis": "coexpression",
+        "datasets": ["a", "b"],
+        "features": [{"gene": "GENE1"}, {"gene": "SET1"}],
+        "expected": "positive",
+        **changes,
+    }
+
+
+def survival_test(test_id: str = "lives", **changes: Any) -> dict[str, Any]:
+    endpoint = {"time": "years", "time_unit": "years", "event": "dead", "event_values": ["1"]}
+    return {
+        "id": test_id,
+        "role": "primary",
+        "analysis": "survival",
+        "datasets": ["a", "b"],
+        "endpoint": endpoint,
+        "feature": {"gene": "GENE1"},
+        "expected": "positive",
+        **changes,
+    }
+
+
+def coupled(seed: int, rho: float, others: float = 0.0, samples: int = 80) -> ad.AnnData:
+    """SET1 follows GENE1; the `others` share of genes follows it as much."""
+    data = expression(seed, samples // 2, samples // 2)
+    generator = np.random.default_rng(seed + 100)
+    values = np.array(data.X)
+    leading = (values[:, 0] - values[:, 0].mean()) / values[:, 0].std()
+    follows = (data.var_names == "SET1") | (generator.random(data.n_vars) < others)
+    follows[0] = False
+    noise = generator.normal(0, 1, (samples, int(follows.sum())))
+    values[:, follows] = values[:, follows].mean(axis=0) + 0.5 * (
+        rho * leading[:, None] + np.sqrt(1 - rho**2) * noise
+    )
+    return ad.AnnData(np.clip(values, 0, None), obs=data.obs, var=data.var, uns=data.uns)
+
+
+def followed(seed: int, hazard: float, others: float = 0.0, samples: int = 120) -> ad.AnnData:
+    """Hazards that rise with GENE1, and so with the `others` share of genes that follow it closely."""
+    data = coupled(seed, 0.95, others, samples)
+    generator = np.random.default_rng(seed + 200)
+    x = np.asarray(data.X)[:, 0]
+    time = generator.exponential(5 * np.exp(-hazard * (x - x.mean()) / x.std()))
+    end = generator.uniform(1, 15, samples)
+    data.obs["years"] = [f"{value:.4f}" for value in np.minimum(time, end)]
+    data.obs["dead"] = np.where(time <= end, "1", "0")
+    return data
+
+
+def analysed_pairs(study: Study, data: dict[str, ad.AnnData]) -> StudyCalibration:
+    from reclaim.analyses.coexpression import coexpression
+    from reclaim.analyses.survival import survival
+
+    sets = {name: list(genes) for name, genes in study.gene_sets.items()}  # type: ignore[arg-type]
+    rows = []
+    for one, test in study.tests():
+        for name in test.datasets:
+            if test.analysis == "coexpression":
+                found, _ = coexpression(test, data[name], sets, 1)
+            else:
+                assert test.analysis == "survival"
+                found, _ = survival(test, data[name], [])
+            assert one.decision is not None
+            setting = Setting(
+                run="own", study=study.id, claim=one.id, test=test.id, role=test.role, rule=one.decision.rule,
+                analysis=test.analysis, specification="", dataset=name, tier="matched", independent=True,
+                data="local", expected=test.expected,
+            )  # fmt: skip
+            rows += [setting.row(estimate) for estimate in found]
+    return calibrate_study(Material(study, data.__getitem__, {}.__getitem__, sets, 1), rows)
+
+
+def test_a_pair_stands_out_when_few_genes_go_with_either_end() -> None:
+    found = analysed_pairs(a_study(pair_test()), {"a": coupled(1, 0.7), "b": coupled(2, 0.7)})
+    one = only(found)
+    assert one.subject == "GENE1 and SET1"
+    assert one.null_rate is not None
+    assert one.null_rate.ci_high < 0.02
+    assert one.background_rate is not None
+    assert one.background_rate.share < 0.01
+    assert all(item.null_percentile < 0.005 for item in found.percentiles)
+
+
+def test_a_gene_that_goes_with_everything_is_told_by_swapping_its_partner() -> None:
+    data = {"a": coupled(1, 0.7, 0.4), "b": coupled(2, 0.7, 0.4)}
+    one = only(analysed_pairs(a_study(pair_test()), data))
+    assert one.background_rate is not None
+    # The genes that follow differ between a and b: only 16 % do so in both.
+    assert 0.08 < one.background_rate.share < 0.6
+    assert one.swapped in ("GENE1", "SET1")
+
+
+def test_comparable_genes_of_a_pair_are_of_its_cell_type_and_in_no_score() -> None:
+    adjusted = pair_test("adjusted", role="sensitivity", adjust=["myeloid"])
+    data = {"a": coupled(1, 0.7), "b": coupled(2, 0.7)}
+    study = a_study(pair_test(), adjusted, gene_sets={"myeloid": GENES[:5]})
+    one = only(analysed_pairs(study, data))
+    assert "cell type myeloid" in [item.name for item in one.balance]
+
+
+def test_permuted_pairs_keep_the_level_given_covariates() -> None:
+    """Both ends follow the covariate, and nothing beyond it."""
+    data = coupled(3, 0.0)
+    generator = np.random.default_rng(5)
+    age = generator.normal(60, 10, data.n_obs)
+    values = np.array(data.X)
+    values[:, :2] += ((age - 60) / 10)[:, None]
+    data = ad.AnnData(values, obs=data.obs.assign(age=[f"{x:.2f}" for x in age]), var=data.var, uns=data.uns)
+    test = pair_test(datasets=["a"], adjust=["age"])
+    one = only(analysed_pairs(a_study(test, decision={"rule": "pooled", "margin": 1e-9}), {"a": data}))
+    assert one.null_rate is not None
+    assert one.null_rate.ci_low < 0.03
+    assert one.null_rate.ci_high > 0.02
+    assert one.null_rate.ci_high < 0.06
+
+
+def test_survival_of_a_gene_is_compared_with_that_of_others() -> None:
+    alone = {"a": followed(1, 0.8), "b": followed(2, 0.8)}
+    one = only(analysed_pairs(a_study(survival_test()), alone))
+    assert one.background_rate is not None
+    assert one.background_rate.share < 0.02
+    assert one.null_rate is not None
+    assert one.null_rate.share < 0.02
+    crowd = {"a": followed(1, 0.8, 0.5), "b": followed(2, 0.8, 0.5)}
+    many = only(analysed_pairs(a_study(survival_test()), crowd))
+    assert many.background_rate is not None
+    assert many.background_rate.share > 0.15
+    assert many.uncorrelated is not None
+    assert many.uncorrelated.share < many.background_rate.share  # those that pass go with the subject
+
+
+def test_a_group_of_patients_has_no_genes_to_swap() -> None:
+    data = {"a": followed(1, 0.8), "b": followed(2, 0.8)}
+    contrast = {"case": {"group": "case"}, "control": {"group": "control"}}
+    test = survival_test(contrast=contrast)
+    del test["feature"]
+    one = only(analysed_pairs(a_study(test), data))
+    assert one.null_rate is not None
+    assert one.null_rate.share < 0.03
+    assert one.background_rate is None
+    assert one.background_gap == ""
+    assert "no gene to swap" in one.no_background
+
+
+def test_permuted_survival_keeps_the_level() -> None:
+    test = survival_test(datasets=["a"])
+    decision = {"rule": "pooled", "margin": 1e-9}
+    one = only(analysed_pairs(a_study(test, decision=decision), {"a": followed(7, 0.0)}))
+    assert one.null_rate is not None
+    assert one.null_rate.ci_low < 0.03
+    assert one.null_rate.ci_high > 0.02
+    assert one.null_rate.ci_high < 0.06

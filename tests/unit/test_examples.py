@@ -21,25 +21,31 @@ from reclaim.analyses.gene_set_enrichment import MAX_SIZE, MIN_SIZE
 from reclaim.claim_tests import (
     NEEDS,
     AnyTest,
+    Coexpression,
     Detection,
     DifferentialExpression,
+    EventShare,
     GeneSetEnrichment,
     MutationFrequency,
     MutualExclusivity,
     Role,
+    Survival,
 )
 from reclaim.config import WORLDS, Config, Data, check_config
 from reclaim.count_model import fit_counts
 from reclaim.dataset import (
     CbioportalDataset,
+    CbioportalExpressionDataset,
     DatasetBase,
     ExpressionKeys,
     FileDataset,
+    FurtherTable,
     GdcDataset,
     GeoDataset,
     MutationCalls,
     XenaDataset,
 )
+from reclaim.endpoint import Endpoint
 from reclaim.errors import UserError
 from reclaim.evidence import FLAGS, OUTCOMES, EvidenceRow
 from reclaim.expression import UNITS
@@ -85,6 +91,16 @@ TISSUE = (
     "source: xena, hub: a-hub, matrix: tpm.gz, values: log2_tpm_plus_0.001, sample_table: samples.txt, "
     "probe_map: genes.probemap, source_column: study, samples: {study: S}"
 )
+ENDPOINTS = "endpoints: {overall_survival: {time: OS_MONTHS, time_unit: months, event: OS_STATUS, event_values: [DEAD]}}"
+RECEPTORS = "derive: {er: {from: ER_STATUS}, pr: {from: PR_STATUS}}"
+TUMOURS = (
+    "source: xena, hub: a-hub, matrix: HiSeqV2.gz, values: log2_normalised_count_plus_1, features: symbol, "
+    f"sample_table: clinical, {ENDPOINTS}, {RECEPTORS}"
+)
+PATIENTS = (
+    "source: cbioportal_expression, study: e, profile: data_mrna.txt, values: log2_intensity, "
+    f"{ENDPOINTS}, {RECEPTORS}"
+)
 DATASETS = {
     "cohort_a": f"{{source: cbioportal, study: a, patients: a, independent: true, {TIER}}}",
     "cohort_b": f"{{source: cbioportal, study: b, patients: b, independent: true, {TIER}}}",
@@ -92,6 +108,8 @@ DATASETS = {
     "lines_a": f"{{{LINES}, series: GSE1, patients: a, derive: {{{DRUG}, {GENOTYPE}}}}}",
     "lines_b": f"{{{LINES}, series: GSE2, patients: b, derive: {{{DRUG}}}}}",
     "tissue": f"{{{TISSUE}, patients: c, independent: true, {TIER}}}",
+    "tumours_a": f"{{{TUMOURS}, patients: d, independent: true, {TIER}}}",
+    "tumours_b": f"{{{PATIENTS}, patients: e, independent: true, {TIER}}}",
 }
 """Data sets that claims of the documentation name."""
 
@@ -156,11 +174,18 @@ CHANGED = (
     "contrast: {case: {drug: drug}, control: {drug: vehicle}}"
 )
 
+LIVED = (
+    "analysis: survival, endpoint: {time: months, time_unit: months, event: status, event_values: [dead]}, "
+    "contrast: {case: {drug: drug}, control: {drug: vehicle}}, expected: positive"
+)
+
 
 def with_datasets(folder: Path, datasets: str) -> Path:
-    """A study whose one claim uses each of these data sets, which are all of mutations or all of expression."""
+    """A study whose one claim uses each of these data sets, which are all of one kind."""
     names = ", ".join(re.findall(r"^(\w+):", datasets, re.MULTILINE))
     mutations = re.search(r"^  (source: cbioportal|format: maf)$", datasets, re.MULTILINE)
+    clinical = re.search(r"^  format: clinical_table$", datasets, re.MULTILINE)
+    test = MUTATED if mutations else LIVED if clinical else CHANGED
     claim = f"""\
 claims:
   - id: C1
@@ -168,7 +193,7 @@ claims:
     where: page 1
     gap: none
     tests:
-      - {{id: one, role: primary, datasets: [{names}], {MUTATED if mutations else CHANGED}}}
+      - {{id: one, role: primary, datasets: [{names}], {test}}}
     decision: {"{rule: bound, bound: nearly_all}" if mutations else "{rule: pooled}"}
 """
     return study_file(folder, f"{HEAD}datasets:\n{indent(datasets, 2)}{claim}")
@@ -222,7 +247,7 @@ def test_claims_of_expression_agree_where_they_are_planted(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout
     results = tmp_path / "work" / "results" / "as_claimed"
     rows = pd.read_csv(results / "evidence.tsv", sep="\t", keep_default_na=False)
-    assert set(rows["analysis"]) == set(ANALYSES) - {"mutation_frequency", "mutual_exclusivity"}
+    assert set(rows["analysis"]) == {"differential_expression", "detection", "gene_set_enrichment"}
     decides = rows[
         rows["role"].isin(["gate", "primary", "supporting"]) & (rows["test"] != "trex1_tumour_normal")
     ]
@@ -286,11 +311,21 @@ def test_study_page_explains_every_key() -> None:
     text = page("seeds/README.md")
     words = set(re.findall(r"[a-z0-9_]+", text))
     models = (Study, Source, Claim, DatasetBase, MutationCalls, CbioportalDataset, FileDataset)
-    of_expression = (ExpressionKeys, DerivedColumn, GeoDataset, SupplementaryTable, XenaDataset, GdcDataset)
+    of_expression = (
+        ExpressionKeys,
+        DerivedColumn,
+        GeoDataset,
+        SupplementaryTable,
+        XenaDataset,
+        FurtherTable,
+        GdcDataset,
+        CbioportalExpressionDataset,
+    )
     sets = (LibrarySet, EnrichrLibrary, MsigdbCollection, GeneSetFile)
     tests = (MutationFrequency, MutualExclusivity, DifferentialExpression, Detection, GeneSetEnrichment)
+    tests = (*tests, Coexpression, Survival, EventShare)
     assert len(tests) == len(ANALYSES)
-    for model in (*models, *of_expression, *sets, *tests):
+    for model in (*models, *of_expression, *sets, *tests, Endpoint):
         keys = {field.alias or name for name, field in model.model_fields.items()}
         assert keys <= words, model
     assert set(get_args(Role)) <= first_cells(section(text, "6"))

@@ -129,7 +129,6 @@ def test_an_analysis_that_is_not_run_yet_is_told_at_once(tmp_path: Path) -> None
     arrays = geo_dataset(expression="series_matrix")
     values = study_values(claim(*tests), a=arrays, b=arrays | {"series": "GSE2"}, peaks=peaks)
     assert mistakes_of(values, tmp_path) == [
-        "test os: analysis 'survival' is not run by this version",
         "test bound: analysis 'target_genes' is not run by this version",
         "data set peaks: regions are not read by this version",
     ]

@@ -316,8 +316,16 @@ def test_the_purity_is_drawn_and_nothing_else_is_invented_for_its_column(make: A
     assert purity.str.fullmatch(r"0\.\d{3}").all()
     assert purity.astype(float).between(0.3, 0.95).all()
     assert purity.nunique() > data.n_obs / 2
-    # Without the key the column is a covariate like any other.
-    assert set(samples(small(test, a=make()))["purity"]) == {"A", "B"}
+    # Without the key the column is a covariate like any other: of lines a factor, of patients a number.
+    if make is geo:
+        assert set(samples(small(test, a=make()))["purity"]) == {"A", "B"}
+    else:
+        assert "purity" not in samples(small(test, a=make()))
+        again = small(test, a=make())
+        simulate_study(again, "as_claimed", 1, tmp_path / "again")
+        drawn = loaded(again, "a", tmp_path / "again")[0].obs["purity"].astype(float)
+        assert drawn.between(30, 80).all()
+        assert drawn.nunique() > 50
 
 
 def test_the_same_seed_gives_the_same_bytes_and_worlds_differ(tmp_path: Path) -> None:

@@ -291,7 +291,7 @@ def test_an_analysis_of_expression_needs_expression(tmp_path: Path) -> None:
         ({"supplementary": [{"file": "x", "feature": "gene", "columns": ["A"]}]}, "has a list `supplementary`"),
         ({"series": "GSM1"}, "series: found 'GSM1'"),
         ({"derive": {"drug": {"values": {"X": ""}}}}, "'X' has no text or an empty one"),
-        ({"derive": {"drug": {"values": {}}}}, "give values, or shuffle: true"),
+        ({"derive": {"drug": {"values": {}}}}, "say which column it comes from"),
         ({"derive": {"drug": {"values": {"X": "x"}, "shuffle": True}}}, "give values, or shuffle: true"),
         ({"confirmed": False}, "confirmed: false needs `expect`"),
     ],

@@ -11,6 +11,7 @@ from builders import (
     enrichment_test,
     evidence,
     expression_test,
+    geo_dataset,
     share_evidence,
     share_test,
     study,
@@ -1061,3 +1062,76 @@ def test_the_same_evidence_gives_the_same_verdict_in_any_order():
     first, again = verdict_on(rows, many), verdict_on(rows, many)
     assert first == again
     assert verdict_on(UP[::-1]).p_value == pytest.approx(verdict_on(UP).p_value)
+
+
+# --- Tissue mixture -----------------------------------------------------------------------------------
+
+
+def pair_study(*others: dict, adjust: list[str] | None = None) -> Study:
+    pair = {
+        "id": "up",
+        "role": "primary",
+        "analysis": "coexpression",
+        "datasets": ["a", "b"],
+        "features": [{"gene": "GENE1"}, {"gene": "GENE2"}],
+        "adjust": adjust or [],
+        "expected": "positive",
+    }
+    values = study_values(claim(pair, *(pair | other for other in others)))
+    series = {name: geo_dataset(series=f"GSE{number}") for number, name in enumerate("ab", 1)}
+    return Study.model_validate(values | {"datasets": series, "gene_sets": {"myeloid": ["CD68", "CD14"]}})
+
+
+def pair_rows(rho, test="up", role="primary", flags="tissue_mixture", se=0.1):
+    rows = [
+        evidence(name, rho, se, test=test, role=role, flags=flags, effect_name="spearman_rho", groups={})
+        for name in "ab"
+    ]
+    return [
+        row.model_copy(
+            update={"ci_low": np.tanh(np.arctanh(rho) - 2 * se), "ci_high": np.tanh(np.arctanh(rho) + 2 * se)}
+        )
+        for row in rows
+    ]
+
+
+ADJUSTED = {"id": "given", "role": "sensitivity", "adjust": ["myeloid"]}
+
+
+def test_a_correlation_that_holds_given_the_cell_type_is_supported():
+    rows = pair_rows(0.6) + pair_rows(0.5, "given", "sensitivity", "")
+    assert verdict_on(rows, pair_study(ADJUSTED)).verdict == "supported"
+
+
+@pytest.mark.parametrize("given", [0.05, -0.3])
+def test_a_correlation_that_the_cell_type_takes_away_is_inconclusive(given):
+    rows = pair_rows(0.6) + pair_rows(given, "given", "sensitivity", "")
+    found = verdict_on(rows, pair_study(ADJUSTED))
+    assert found.verdict == "inconclusive"
+    assert "beyond the share of a kind of cell" in found.reason
+
+
+def test_a_correlation_in_bulk_that_is_not_repeated_is_consistent():
+    found = verdict_on(pair_rows(0.6), pair_study())
+    assert found.verdict == "consistent"
+    assert "not repeated with a score of cell types" in found.reason
+    purity_only = ADJUSTED | {"adjust": ["purity"]}
+    rows = pair_rows(0.6) + pair_rows(0.5, "given", "sensitivity")
+    assert verdict_on(rows, pair_study(purity_only)).verdict == "consistent"
+
+
+def test_what_vanishes_given_a_possible_mediator_is_inconclusive_and_not_refuted():
+    found = verdict_on(pair_rows(0.01, flags="", se=0.03), pair_study(adjust=["myeloid"]))
+    assert found.verdict == "inconclusive"
+    assert "may lie between the two" in found.reason
+    assert verdict_on(pair_rows(0.01, se=0.03), pair_study()).verdict == "not_supported"
+
+
+def test_a_group_of_patients_needs_no_comparable_genes():
+    rows = [evidence(name, 0.9, 0.15, effect_name="log_hazard_ratio_groups", n_events=80) for name in "ab"]
+    needs_none = Calibration(0.0, 0.004, None, needs_background=False)
+    assert verdict_on(rows, calibration=needs_none).verdict == "supported"
+    lacking = Calibration(0.0, 0.004, None, gap="too few genes")
+    found = verdict_on(rows, calibration=lacking)
+    assert found.verdict == "consistent"
+    assert "not calibrated against comparable genes: too few genes" in found.reason

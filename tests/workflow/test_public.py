@@ -179,7 +179,7 @@ def test_bytes_that_change_during_a_run_are_noticed(web: PublicInternet, study: 
 def test_every_file_of_every_study_is_found_where_its_url_says(tmp_path: Path) -> None:
     """All sources and references, also files that only a fetched one names (aliquots of the GDC)."""
     services = tmp_path / "services"
-    for path in sorted((ROOT / "seeds").glob("*.yaml")):
+    for path in [*sorted((ROOT / "seeds").glob("*.yaml")), *(ROOT / "tests" / "panel").glob("*.yaml")]:
         simulate_study(read_study(path), "as_claimed", 1, services)
     config = {"source": "public", "store": str(tmp_path / "store"), "retries": 0, "timeout": 20}
     with PublicInternet([services]) as internet:

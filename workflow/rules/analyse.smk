@@ -15,6 +15,7 @@ for JOB in PLAN.analyses():
         output:
             evidence=f"results/{{run}}/{JOB.study}/evidence/{JOB.analysis}.tsv",
             results=[f"results/{{run}}/{JOB.study}/{result}.parquet" for result in JOB.results],
+            curves=[f"results/{{run}}/{JOB.study}/{curve}.curves.json" for curve in JOB.curves],
         log:
             f"logs/{{run}}/{JOB.study}/{JOB.analysis}.log",
         benchmark:

@@ -37,12 +37,16 @@ for STUDY in PLAN.studies:
             "../scripts/load_mutations.py"
 
     rule:
-        """Expression of a data set under approved gene symbols, with its sample table."""
+        """Expression of a data set under approved gene symbols, with its sample table; or a clinical table."""
         name:
             f"load_expression_{STUDY}"
         input:
             receipt=f"results/{{run}}/{STUDY}/receipts/{{dataset}}.json",
-            symbols=f"results/{{run}}/{STUDY}/receipts/hgnc.json",
+            symbols=lambda wildcards, study=STUDY: [
+                f"results/{wildcards.run}/{study}/receipts/hgnc.json"
+                for name in PLAN.names_of(study, "expression")
+                if name == wildcards.dataset
+            ],
             code=CODE["load_expression"],
         output:
             data=f"results/{{run}}/{STUDY}/data/{{dataset}}.h5ad",
@@ -52,7 +56,7 @@ for STUDY in PLAN.studies:
         benchmark:
             f"logs/{{run}}/{STUDY}/load/{{dataset}}.benchmark.tsv"
         wildcard_constraints:
-            dataset="|".join(PLAN.names_of(STUDY, "expression")) or "(?!)",
+            dataset="|".join(PLAN.names_of(STUDY, "expression") + PLAN.names_of(STUDY, "clinical")) or "(?!)",
         conda:
             "../../envs/reclaim.yaml"
         resources:

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from reclaim.calibration.claims import calibrate_study
-from reclaim.calibration.subjects import Material
+from reclaim.calibration.frames import Material
 from reclaim.evidence import read_evidence
 from reclaim.gene_sets import study_sets
 from reclaim.job import job, write_json

@@ -1,4 +1,4 @@
-"""Read one data set of expression into its canonical object."""
+"""Read one data set of expression, or one clinical table, into its canonical object."""
 
 from pathlib import Path
 
@@ -12,15 +12,16 @@ from reclaim.symbols import SymbolTable
 
 with job(snakemake.log[0]):
     store = Path(snakemake.params.store)
-    receipt, symbols = (
+    receipt, *references = (
         Receipt.model_validate_json(Path(path).read_bytes())
-        for path in (snakemake.input.receipt, snakemake.input.symbols)
+        for path in (snakemake.input.receipt, *snakemake.input.symbols)
     )
+    tables = [SymbolTable.read(symbols.open(store)["symbols"]) for symbols in references]
     data, ledger = load_expression(
         TypeAdapter(Dataset).validate_python(snakemake.params.dataset["dataset"]),
         receipt,
         store,
-        SymbolTable.read(symbols.open(store)["symbols"]),
+        tables[0] if tables else None,
     )
     write_whole(snakemake.output.data, lambda path: data.write_h5ad(path, compression="gzip"))
     write_json(snakemake.output.ledger, ledger.model_dump())

@@ -32,6 +32,9 @@ with job(snakemake.log[0]):
     receipts, references, ledgers = (
         iter(snakemake.input[kind]) for kind in ("receipts", "references", "ledgers")
     )
+    curves = {}
+    for (study, name), path in zip(snakemake.params.curves, snakemake.input.curves, strict=True):
+        curves.setdefault(study, {})[name] = json.loads(Path(path).read_bytes())
     views = []
     for described in snakemake.params.studies:
         study = Study.model_validate(described)
@@ -44,6 +47,7 @@ with job(snakemake.log[0]):
             registered.get(study.id, {}),
             read_each(Receipt, study.references(), references),
             calibrated.get(study.id),
+            curves.get(study.id, {}),
         )
         views.append(study_view(results, run, seed))
     versions = {"reclaim": reclaim.__version__, "Python": platform.python_version()}

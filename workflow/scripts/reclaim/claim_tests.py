@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from reclaim.endpoint import Endpoint
 from reclaim.model import Model
 from reclaim.selection import Selection
 
@@ -195,32 +196,18 @@ class Coexpression(AnyTest):
         description="Covariates of the partial correlation: sample columns, or gene sets of the study (their mean). "
         "A gene set is a score of cell types, which may lie between the two genes.",
     )
+    strata: str | None = Field(None, description="Column whose values are tested one by one.")
     pseudobulk: Pseudobulk | None = None
     expected: Sign
-
-
-class Endpoint(Model):
-    """Follow-up time and event, by columns of the sample table."""
-
-    time: str
-    time_unit: Literal["days", "months", "years"]
-    event: str
-    event_values: list[str] = Field(min_length=1, description="Values that mean the event happened.")
-    competing_values: list[str] = Field(
-        default_factory=list, description="Values that mean something happened that rules the event out."
-    )
-    censored_values: list[str] = Field(
-        default_factory=list,
-        description="Values that mean nothing happened so far. When given, samples with any other value are left "
-        "out and counted; else every other value counts as censored, and is named.",
-    )
 
 
 class Survival(AnyTest):
     """Log hazard ratio per standard deviation of a feature, or between two groups."""
 
     analysis: Literal["survival"]
-    endpoint: Endpoint
+    endpoint: Endpoint | Identifier = Field(
+        description="Follow-up time and event; or the name under `endpoints` of each data set."
+    )
     feature: GeneFeature | None = None
     contrast: Contrast | None = None
     horizon_years: float | None = Field(None, gt=0, description="Follow-up is cut here.")
@@ -239,7 +226,9 @@ class EventShare(AnyTest):
     """Share of events that happen after a time, with competing risks."""
 
     analysis: Literal["event_share"]
-    endpoint: Endpoint
+    endpoint: Endpoint | Identifier = Field(
+        description="Follow-up time and event; or the name under `endpoints` of each data set."
+    )
     after_years: float = Field(gt=0)
 
 

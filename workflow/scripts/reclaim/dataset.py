@@ -7,17 +7,26 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from reclaim.dataset_base import TIER_OF, DatasetBase, Tier, TierName
-from reclaim.expression_dataset import ExpressionKeys, GdcDataset, GeoDataset, XenaDataset
+from reclaim.expression_dataset import (
+    CbioportalExpressionDataset,
+    ExpressionKeys,
+    FurtherTable,
+    GdcDataset,
+    GeoDataset,
+    XenaDataset,
+)
 from reclaim.model import Model
 
 __all__ = [
     "TIER_OF",
     "CbioportalDataset",
+    "CbioportalExpressionDataset",
     "Dataset",
     "DatasetBase",
     "ExpressionDataset",
     "ExpressionKeys",
     "FileDataset",
+    "FurtherTable",
     "GdcDataset",
     "GeoDataset",
     "MutationDataset",
@@ -83,6 +92,22 @@ class FileDataset(DatasetBase, MutationCalls, ExpressionKeys):
     path: str
     sample_table: SampleTable | None = Field(None, description="Needed for maf and count_matrix.")
     columns: MafColumns = Field(default_factory=MafColumns)
+    sample_column: str | None = Field(
+        None, description="For clinical_table: the column with the sample; the first one when not given."
+    )
+    patient_column: str | None = Field(None, description="For clinical_table: the column with the patient.")
+
+    @model_validator(mode="after")
+    def _clinical_keys(self) -> FileDataset:
+        clinical = self.format == "clinical_table"
+        if clinical and self.sample_table is not None:
+            raise ValueError("a clinical_table is its own sample table; take sample_table out")
+        if not clinical and (self.sample_column or self.patient_column):
+            raise ValueError(
+                "sample_column and patient_column are keys of a clinical_table; "
+                "other formats name these columns under sample_table"
+            )
+        return self
 
     @model_validator(mode="after")
     def _denominator(self) -> FileDataset:
@@ -94,10 +119,11 @@ class FileDataset(DatasetBase, MutationCalls, ExpressionKeys):
         return self
 
 
-ExpressionDataset = GeoDataset | XenaDataset | GdcDataset | FileDataset
+ExpressionDataset = GeoDataset | XenaDataset | GdcDataset | CbioportalExpressionDataset | FileDataset
 MutationDataset = CbioportalDataset | FileDataset
 Dataset = Annotated[
-    CbioportalDataset | GeoDataset | XenaDataset | GdcDataset | FileDataset, Field(discriminator="source")
+    CbioportalDataset | CbioportalExpressionDataset | GeoDataset | XenaDataset | GdcDataset | FileDataset,
+    Field(discriminator="source"),
 ]
 
 

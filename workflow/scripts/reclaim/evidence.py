@@ -77,14 +77,17 @@ FLAGS = {
     "call_depth": "Patients below the call-depth gate were left out.",
     "no_denominator": "No patient has the alteration that defines the denominator.",
     "single_class": "One of the two alterations is present in all patients or in none.",
-    "few_events": "Fewer than five patients are expected to carry both alterations.",
+    "few_events": "Fewer than five patients are expected to carry both alterations, or there are fewer than ten "
+    "events for each coefficient of a hazard model.",
     "not_estimable": "The model could not be fitted to these data.",
+    "not_proportional": "The hazard ratio changes with time: it is an average over the follow-up.",
     "not_on_platform": "The gene, or most of the set, is not measured in this data set.",
     "not_detected": "The gene has no reads, or no values, in these samples.",
     "one_replicate": "A group has a single sample: only a direction can be given.",
     "two_replicates": "A group has two samples: never decided on an adjusted p-value alone.",
     "source_confounded": "Case and control come from different projects: never the sole basis of a verdict.",
     "circular_members": "Genes of the set that the test itself is about were removed.",
+    "tissue_mixture": "Bulk tissue: a correlation may come from the share of a cell type alone; see the adjusted test.",
     "gate_failed": "A gate of the claim failed on this data set.",
 }
 """Codes of the guards, in words."""

@@ -1,7 +1,8 @@
 """Expression as the workflow keeps it: AnnData, samples x genes, under approved symbols.
 
 `uns["unit"]` says what the values are: `counts` (whole reads per gene), `log2_intensity` (arrays), `log2_tpm`
-(log2(TPM + 1)) or `log2_normalised_count` (log2(normalised count + 1)). `obs` is the sample table, all text. `var` is indexed by symbol.
+(log2(TPM + 1)) or `log2_normalised_count` (log2(normalised count + 1)). `obs` is the sample table, all text. `var` is
+indexed by symbol. A clinical table is the same without genes, and its unit is `none`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNITS: tuple[str, ...] = get_args(Unit)
+NO_VALUES = "none"
+"""The unit of samples without genes."""
 PATIENT = "patient"
 """Sample column that names the patient, where the source has one."""
 
@@ -35,13 +38,14 @@ def empty() -> anndata.AnnData:
 
 def validated(data: anndata.AnnData) -> anndata.AnnData:
     """The same object. Raises ValueError when it breaks the contract above."""
-    if data.uns.get("unit") not in UNITS:
-        raise ValueError(f"unit {data.uns.get('unit')!r} is none of {', '.join(UNITS)}")
+    unit = data.uns.get("unit")
+    if unit not in UNITS and (unit != NO_VALUES or data.n_vars):
+        raise ValueError(f"unit {unit!r} is none of {', '.join(UNITS)}")
     for axis, names in (("sample", data.obs_names), ("gene", data.var_names)):
         if names.has_duplicates:
             raise ValueError(f"{axis} {names[names.duplicated()][0]!r} stands twice")
     values = data.X.data if hasattr(data.X, "nnz") else np.asarray(data.X)
-    if data.uns["unit"] == "counts" and values.size and (values.min() < 0 or not _whole(values)):
+    if unit == "counts" and values.size and (values.min() < 0 or not _whole(values)):
         raise ValueError("counts must be whole and not negative")
     return data
 
@@ -53,7 +57,7 @@ def _whole(values: np.ndarray) -> bool:
 
 def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -> pd.DataFrame:
     """The sample table with its derived columns: the value whose text a sample's source column holds, or the
-    source column shuffled.
+    source column shuffled or as it is.
 
     Raises AbsentData for a source column that is not there, UserError for a sample that fits two values.
     """
@@ -63,6 +67,9 @@ def derive_columns(samples: pd.DataFrame, derive: Mapping[str, DerivedColumn]) -
             raise AbsentData(f"no column {rule.source!r}{did_you_mean(rule.source, found.columns)}")
         if rule.shuffle:
             found[column] = _shuffled(found[rule.source])
+            continue
+        if not rule.values:
+            found[column] = found[rule.source]
             continue
         text = found[rule.source].astype("string").fillna("")
         fits = {
@@ -106,6 +113,18 @@ def select_samples(data: anndata.AnnData, selection: Selection) -> tuple[anndata
     if data.n_obs == 0:
         raise AbsentData(f"no sample meets: {describe(selection) or 'the sample table'}")
     return data, flow
+
+
+def one_sample_per_patient(data: anndata.AnnData, flow: list[FlowStep]) -> anndata.AnnData:
+    """Of several samples of a patient the first by name, in the order of `data`; adds a step to `flow`.
+
+    The same choice as `mutations.one_tumour_per_patient`.
+    """
+    by_name = data.obs[PATIENT].iloc[np.argsort(data.obs_names.to_numpy(str), kind="stable")]
+    chosen = by_name.index[~by_name.duplicated()]
+    data = data[data.obs_names.isin(chosen)]
+    flow.append(_step("one sample per patient", data))
+    return data
 
 
 def _step(name: str, data: anndata.AnnData) -> FlowStep:

@@ -1,4 +1,4 @@
-"""What a study file may say about expression data: GEO series, UCSC Xena matrices, GDC's STAR counts."""
+"""What a study file may say about expression data: GEO, UCSC Xena, the Genomic Data Commons, cBioPortal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from reclaim.dataset_base import DatasetBase
+from reclaim.endpoint import Endpoint
 from reclaim.model import Model
 
 Unit = Literal["counts", "log2_intensity", "log2_tpm", "log2_normalised_count"]
@@ -15,7 +16,7 @@ log2(normalised count + 1), of RSEM with the upper quartile of each sample made 
 
 
 class DerivedColumn(Model):
-    """A new sample column: from the words of another one, such as the title, or that one shuffled."""
+    """A new sample column: from the words of another one, such as the title, or that one shuffled or as it is."""
 
     source: str = Field("title", alias="from", description="Column that is searched; GEO's sample title.")
     values: dict[str, str | list[str]] = Field(
@@ -31,8 +32,10 @@ class DerivedColumn(Model):
 
     @model_validator(mode="after")
     def _texts(self) -> DerivedColumn:
-        if self.shuffle == bool(self.values):
-            raise ValueError("give values, or shuffle: true")
+        if self.shuffle and self.values:
+            raise ValueError("give values, or shuffle: true, or neither for the column as it is")
+        if not self.values and "source" not in self.model_fields_set:
+            raise ValueError("say which column it comes from, or give values that the title holds")
         for value, marks in self.values.items():
             texts = [marks] if isinstance(marks, str) else marks
             if not texts or not all(texts):
@@ -47,6 +50,9 @@ class ExpressionKeys(Model):
 
     derive: dict[str, DerivedColumn] = Field(
         default_factory=dict, description="New sample columns, for sources whose sample table lacks them."
+    )
+    endpoints: dict[str, Endpoint] = Field(
+        default_factory=dict, description="Follow-up by name, for tests on data sets whose columns differ."
     )
     source_column: str | None = Field(
         None,
@@ -109,6 +115,33 @@ class GeoDataset(DatasetBase, ExpressionKeys):
         return self
 
 
+class FurtherTable(Model):
+    """A table of samples beside the main one: at the same hub, or at the Genomic Data Commons."""
+
+    table: str | None = Field(None, min_length=1, description="Path of the table at the hub.")
+    gdc_file: Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")] | None = Field(
+        None, description="UUID of an open file of the Genomic Data Commons."
+    )
+    key: str = Field(
+        description="Column with TCGA barcodes. They are compared up to the sample, 15 characters."
+    )
+    columns: list[str] = Field(
+        default_factory=list, description="Names of all columns, for a file without a header."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> FurtherTable:
+        if (self.table is None) == (self.gdc_file is None):
+            raise ValueError("give either table (a path at the hub) or gdc_file (a UUID)")
+        if self.columns and self.key not in self.columns:
+            raise ValueError(
+                f"the key {self.key!r} is none of the columns ({', '.join(self.columns)}); name the column of barcodes"
+            )
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("a column stands twice; give each its own name")
+        return self
+
+
 class XenaDataset(DatasetBase, ExpressionKeys):
     """A genomic matrix of UCSC Xena with its sample table."""
 
@@ -121,12 +154,21 @@ class XenaDataset(DatasetBase, ExpressionKeys):
         Field(description="What the matrix holds, as Xena's page of the data set says.")
     )
     sample_table: str = Field(description="Path of the phenotype or clinical table at the hub.")
+    sample_tables: list[FurtherTable] = Field(
+        default_factory=list,
+        description="Further tables whose columns are put beside those of the sample table: follow-up, purity.",
+    )
     features: Literal["ensembl", "symbol"] = Field(
         "ensembl", description="What names the rows: Ensembl ids, which need a probe map, or symbols."
     )
     probe_map: str | None = Field(
         None, min_length=1, description="Path of the table of Ensembl ids and symbols at the hub."
     )
+
+    @property
+    def further_tables(self) -> dict[str, FurtherTable]:
+        """The further tables by the names of their files in the receipt."""
+        return {f"sample_table_{number}": one for number, one in enumerate(self.sample_tables, start=2)}
 
     @model_validator(mode="after")
     def _names(self) -> XenaDataset:
@@ -148,3 +190,14 @@ class GdcDataset(DatasetBase, ExpressionKeys):
 
     source: Literal["gdc"]
     project: Annotated[str, Field(pattern=r"^[A-Z0-9-]+$")] = Field(description="Such as TCGA-KICH.")
+
+
+class CbioportalExpressionDataset(DatasetBase, ExpressionKeys):
+    """Expression of a study of cBioPortal's data hub, with its clinical tables. One sample of each patient."""
+
+    source: Literal["cbioportal_expression"]
+    study: Annotated[str, Field(pattern=r"^[a-z0-9_]+$", description="cBioPortal's study identifier.")]
+    profile: str = Field(
+        pattern=r"^[^/\s]+$", description="File of the expression profile in the study's archive."
+    )
+    values: Unit = Field(description="What the profile holds, as its meta file says.")

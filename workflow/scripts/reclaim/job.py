@@ -28,6 +28,7 @@ def job(log: str) -> Iterator[None]:
     if sys.stderr.isatty():
         on_screen.addFilter(lambda record: record.name != progress_logger.name)
     handlers: list[logging.Handler] = [logging.FileHandler(log, mode="w"), on_screen]
+    logging.getLogger("anndata").setLevel(logging.WARNING)  # it tells of every column that it writes
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", handlers=handlers, force=True)
     try:
         yield

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
+from reclaim.claim_tests import Coexpression
 from reclaim.evidence import EvidenceRow
 from reclaim.rules import (
     MANY,
@@ -47,12 +49,16 @@ Gates = Mapping[tuple[str, str], bool]
 """Whether a gate passed, by test and data set."""
 
 
+Mixture = Literal["", "not repeated", "not shown"]
+
+
 @dataclass(frozen=True)
 class JudgedClaim:
     """A claim with the outcomes of all its rows and its primary judgement.
 
     `judgement` has its effect and interval in natural sign. `sensitivity` holds the outcome of each
-    sensitivity test, `opposed_by` the supporting tests that are opposite on matched data."""
+    sensitivity test, `opposed_by` the supporting tests that are opposite on matched data. `mixture` says why a
+    correlation in bulk tissue may come from the share of a kind of cell alone; empty when it was shown beyond."""
 
     claim: Claim
     evidence: list[EvidenceRow]
@@ -60,6 +66,7 @@ class JudgedClaim:
     judgement: Judgement
     sensitivity: list[str]
     opposed_by: list[str]
+    mixture: Mixture = ""
 
 
 def arm_sizes(row: EvidenceRow) -> list[int]:
@@ -124,7 +131,35 @@ def judge_claim(
         if test.role == "supporting"
         and judge(claim, test.id, _matched(by_test.get(test.id, [])), seed).outcome[0] == "opposite"
     ]
-    return JudgedClaim(claim, evidence, primary, judgement.only(), sensitivity, opposed_by)
+    mixture = _mixture(claim, by_test, seed)
+    return JudgedClaim(claim, evidence, primary, judgement.only(), sensitivity, opposed_by, mixture)
+
+
+def _mixture(claim: Claim, by_test: Mapping[str, Sequence[EvidenceRow]], seed: int) -> Mixture:
+    """Whether each correlation that the share of a cell type could make was repeated with such a score as
+    covariate, and agrees there too."""
+    pairs = [test for test in claim.tests if isinstance(test, Coexpression)]
+    open_to_it = [
+        test
+        for test in pairs
+        if test.role == "primary"
+        and any("tissue_mixture" in row.flags.split(",") for row in by_test.get(test.id, []))
+    ]
+    worst: Mixture = ""
+    for test in open_to_it:
+        # Adjusted for more than columns: only a test with a score of genes lacks the flag.
+        adjusted = [
+            other.id
+            for other in pairs
+            if other.role != "primary"
+            and other.features == test.features
+            and any("tissue_mixture" not in row.flags.split(",") for row in by_test.get(other.id, []))
+        ]
+        if not adjusted:
+            worst = worst or "not repeated"
+        elif any(judge(claim, other, by_test[other], seed).outcome[0] != "agrees" for other in adjusted):
+            worst = "not shown"
+    return worst
 
 
 def judge(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reclaim.claim_tests import ClaimTest, DifferentialExpression, ResultOf
+from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, ResultOf, Survival
 from reclaim.config import WORLDS, Config, check_config
 from reclaim.dataset import kind_of
 from reclaim.errors import UserError, did_you_mean
@@ -20,12 +20,16 @@ ANALYSES = (
     "detection",
     "differential_expression",
     "gene_set_enrichment",
+    "coexpression",
+    "survival",
+    "event_share",
 )
 """Kinds of test that this version runs."""
 
 CANONICAL: dict[str, list[str]] = {
     "mutations": [f"{part}.parquet" for part in ("mutations", "copy_number", "samples", "clinical")],
     "expression": ["h5ad"],
+    "clinical": ["h5ad"],
 }
 """Kinds of data set that this version reads -> endings of their canonical files."""
 
@@ -45,6 +49,8 @@ class AnalysisJob:
     libraries: dict[str, str]
     """Receipts of gene-set libraries, by name."""
     results: list[str]
+    curves: list[str]
+    """Curves of figures that the job makes, by `test/dataset`."""
     slice: dict[str, Any]
 
 
@@ -57,7 +63,7 @@ class CalibrationJob:
     expression: dict[str, str]
     """Canonical expression by data set, of the tests whose subject is swapped."""
     tables: dict[str, str]
-    """Their full results, by `test/dataset`."""
+    """Full results of those that compare groups, by `test/dataset`."""
     libraries: dict[str, str]
     """Receipts of gene-set libraries, by name."""
 
@@ -125,7 +131,7 @@ class Plan:
         tests = [
             test
             for _, test in study.tests()
-            if isinstance(test, DifferentialExpression) and test.role != "gate"
+            if isinstance(test, DifferentialExpression | Coexpression | Survival) and test.role != "gate"
         ]
         names = [name for name in study.datasets if any(name in test.datasets for test in tests)]
         libraries = _libraries(study, "differential_expression", tests)
@@ -140,6 +146,7 @@ class Plan:
             tables={
                 f"{test.id}/{name}": f"{folder}/{test.id}/{name}.parquet"
                 for test in tests
+                if isinstance(test, DifferentialExpression)
                 for name in test.datasets
             },
             libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
@@ -168,7 +175,8 @@ class Plan:
             ledgers=[f"{folder}/data/{name}.ledger.json" for name in names],
             rankings={key: f"{folder}/{key}.parquet" for key in dict.fromkeys(rankings)},
             libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
-            results=[f"{test.id}/{name}" for _, test in tests for name in test.datasets],
+            results=(results := [f"{test.id}/{name}" for _, test in tests for name in test.datasets]),
+            curves=results if analysis == "survival" else [],
             slice={
                 "study": study.id,
                 "file": str(self.files[study.id]),
@@ -249,10 +257,17 @@ def _libraries(study: Study, analysis: str, tests: Sequence[ClaimTest]) -> list[
     """Libraries that the tests need: those of their sets; for enrichment all, as its tables hold every set."""
     if analysis == "gene_set_enrichment":
         return list(study.libraries)
-    named = [test.feature.gene_set for test in tests if isinstance(test, DifferentialExpression)]
+    named = [name for test in tests for name in _named_sets(test)]
     sets = [one for name, one in study.gene_sets.items() if name in named]
     used = {one.library for one in sets if isinstance(one, LibrarySet)}
     return [name for name in study.libraries if name in used]
+
+
+def _named_sets(test: ClaimTest) -> list[str]:
+    """Gene sets that a test takes by name."""
+    features = [getattr(test, "feature", None), *getattr(test, "features", [])]
+    named = [getattr(feature, "gene_set", None) for feature in features]
+    return [name for name in named if isinstance(name, str)] + list(getattr(test, "adjust", []))
 
 
 def _not_runnable(study: Study, path: Path) -> list[str]:
@@ -270,7 +285,7 @@ def _not_runnable(study: Study, path: Path) -> list[str]:
     ]
     messages += [
         f"{path}: data set {name}: {kind_of(dataset)} are not read by this version; it reads: "
-        f"{' and '.join(CANONICAL)}"
+        f"{', '.join(CANONICAL)}"
         for name, dataset in study.datasets.items()
         if kind_of(dataset) not in CANONICAL
     ]

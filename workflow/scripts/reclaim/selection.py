@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -43,8 +43,43 @@ class Condition(Model):
         return self
 
 
-Selection = dict[str, Scalar | list[Scalar] | Condition]
-"""Column name -> a value, a list of values, or a Condition; all columns must agree."""
+Wanted = Scalar | list[Scalar] | Condition
+ANY_OF = "any_of"
+
+
+def _alternatives_in_place(selection: dict[str, Any]) -> dict[str, Any]:
+    for column, wanted in selection.items():
+        nested = isinstance(wanted, list) and any(isinstance(one, dict) for one in wanted)
+        if nested != (column == ANY_OF):
+            raise ValueError(
+                f"{column}: a list of selections, and only that, stands under any_of: "
+                "any_of: [{er: Positive}, {pr: Positive}]"
+            )
+    return selection
+
+
+Selection = Annotated[dict[str, Wanted | list[dict[str, Wanted]]], AfterValidator(_alternatives_in_place)]
+"""Column name -> a value, a list of values, or a Condition; all columns must agree. Under `any_of` stands a list of
+selections, of which one is enough."""
+
+
+def columns_of(selection: Selection) -> list[tuple[str, Wanted]]:
+    """Every column that a selection names with what it wants, alternatives among them."""
+    found: list[tuple[str, Wanted]] = []
+    for column, wanted in selection.items():
+        for name, one in (
+            [pair for option in alternatives(wanted) for pair in option.items()]
+            if column == ANY_OF
+            else [(column, wanted)]
+        ):
+            found.append((name, one))  # type: ignore[arg-type]
+    return found
+
+
+def alternatives(wanted: object) -> list[dict[str, Wanted]]:
+    """What stands under `any_of`."""
+    assert isinstance(wanted, list)
+    return wanted
 
 
 def select(table: pd.DataFrame, selection: Selection) -> pd.Series[bool]:
@@ -56,12 +91,16 @@ def select(table: pd.DataFrame, selection: Selection) -> pd.Series[bool]:
 
     keep = pd.Series(True, index=table.index)
     for column, wanted in selection.items():
+        if column == ANY_OF:
+            options = [select(table, dict(option)) for option in alternatives(wanted)]
+            keep &= pd.concat(options, axis=1).any(axis=1)
+            continue
         if column not in table.columns:
             raise AbsentData(
                 f"no column {column!r}{did_you_mean(column, table.columns)} "
                 f"(columns: {', '.join(map(str, table.columns[:12]))}{', ...' if len(table.columns) > 12 else ''})"
             )
-        keep &= _meets(table[column], wanted)
+        keep &= _meets(table[column], wanted)  # type: ignore[arg-type]
     return keep
 
 
@@ -89,7 +128,12 @@ def _meets(values: pd.Series, wanted: Scalar | list[Scalar] | Condition) -> pd.S
 
 def describe(selection: Selection) -> str:
     """The selection in words, for reports: `ONCOTREE_CODE is PAAD; AGE at least 20`."""
-    return "; ".join(f"{column} {_words(wanted)}" for column, wanted in selection.items())
+    return "; ".join(
+        " or ".join(describe(dict(option)) for option in alternatives(wanted))
+        if column == ANY_OF
+        else f"{column} {_words(wanted)}"  # type: ignore[arg-type]
+        for column, wanted in selection.items()
+    )
 
 
 def _words(wanted: Scalar | list[Scalar] | Condition) -> str:

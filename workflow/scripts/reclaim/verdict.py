@@ -12,6 +12,7 @@ from pydantic import Field
 from statsmodels.stats.multitest import multipletests
 
 from reclaim.calibration.record import ClaimCalibration, Percentile
+from reclaim.claim_tests import Coexpression
 from reclaim.dataset import TIER_OF, TierName
 from reclaim.evidence import DataKind, EvidenceRow
 from reclaim.judging import Comparators, JudgedClaim, arm_sizes, finite, gate_results, judge_claim
@@ -61,6 +62,7 @@ class Calibration:
     background_rate: float | None = None
     gap: str = ""
     """Why a rate is missing."""
+    needs_background: bool = True
 
     @classmethod
     def of(cls, record: ClaimCalibration) -> Calibration:
@@ -71,6 +73,7 @@ class Calibration:
             None if null is None else null.ci_high,
             None if background is None else background.share,
             "; ".join(dict.fromkeys(filter(None, [record.null_gap, record.background_gap]))),
+            not record.no_background,
         )
 
 
@@ -179,14 +182,17 @@ def calibration_cap(
         return "inconclusive", f"permuted labels pass in up to {calibration.null_rate_high:.1%}"
     if specific and background is not None and background > BACKGROUND_SPECIFIC[1]:
         return "inconclusive", f"true of {background:.0%} of comparable genes"
-    if calibration.null_rate_high is None or background is None:
+    lacking = background is None and calibration.needs_background
+    if calibration.null_rate_high is None or lacking:
         what = [
             *(["chance"] if calibration.null_rate_high is None else []),
-            *(["comparable genes"] if background is None else []),
+            *(["comparable genes"] if lacking else []),
         ]
         why = f": {calibration.gap}" if calibration.gap else ""
         return "consistent", f"not calibrated against {' and '.join(what)}{why}"
-    if background > (BACKGROUND_SPECIFIC[0] if specific else BACKGROUND_DESCRIPTIVE):
+    if background is not None and background > (
+        BACKGROUND_SPECIFIC[0] if specific else BACKGROUND_DESCRIPTIVE
+    ):
         return "consistent", f"true of {background:.0%} of comparable genes"
     return "supported", ""
 
@@ -236,7 +242,14 @@ def _decide(
     if confounded and outcome in ("agrees", "opposite"):
         verdict = "inconclusive"
         reason = f"the rule {'agrees' if outcome == 'agrees' else 'is opposite'}: but case and control always come from different projects"
+    elif outcome == "agrees" and item.mixture == "not shown":
+        verdict = "inconclusive"
+        reason = (
+            "the rule agrees: but not beyond the share of a kind of cell, which the adjusted test takes away"
+        )
     elif outcome == "agrees":
+        if item.mixture:
+            shortfalls.append("bulk tissue, and not repeated with a score of cell types as covariate")
         if holm is not None and holm >= HOLM_LEVEL:
             shortfalls.append(f"Holm-adjusted p is {holm:.2g}")
         if claim.decision.rule == "lookup":
@@ -262,6 +275,9 @@ def _decide(
             shortfalls.append(f"Holm-adjusted p of the opposite is {holm_opposite or 1:.2g}")
         verdict = "not_supported" if shortfalls else "contradicted"
         reason = "the rule is opposite" + (": but " + "; ".join(shortfalls) if shortfalls else "")
+    elif outcome == "negligible" and _mediated(study, claim):
+        verdict = "inconclusive"
+        reason = "next to nothing is left: but the score adjusted for may lie between the two"
     elif outcome == "negligible" and tier == "matched" and not confounded:
         verdict, reason = "not_supported", "a precise estimate within the margin"
     else:
@@ -307,6 +323,14 @@ def _source_confounded(valid: Sequence[EvidenceRow], outcome: str) -> bool:
         alone = [one for one, is_against in zip(alone, against, strict=True) if is_against] or alone
         return bool(alone) and all(alone)
     return any(alone)
+
+
+def _mediated(study: Study, claim: Claim) -> bool:
+    """Whether a primary correlation is adjusted for a score of genes."""
+    return any(
+        test.role == "primary" and isinstance(test, Coexpression) and set(test.adjust) & set(study.gene_sets)
+        for test in claim.tests
+    )
 
 
 def _shortfalls(study: Study, valid: list[EvidenceRow], tier: str | None) -> list[str]:
@@ -366,11 +390,12 @@ def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
 
 
 def _effect_words(row: EvidenceRow, effect: float) -> str:
-    """An effect size as readers know it: log ratios as ratios."""
+    """A smallest detectable effect as readers know it: log ratios as ratios, Fisher's z as a correlation."""
     if row.effect_name.startswith("log_"):
         name = row.effect_name.removeprefix("log_").removesuffix("_groups").replace("_", " ")
+        name += " per SD" if row.effect_name == "log_hazard_ratio" else ""
         return f"{name} {np.exp(effect):.2g} or {np.exp(-effect):.2g}"
-    return f"{effect:.2g}"
+    return f"{np.tanh(effect) if row.effect_name == 'spearman_rho' else effect:.2g}"
 
 
 def _data_of(rows: Sequence[EvidenceRow]) -> DataKind | None:

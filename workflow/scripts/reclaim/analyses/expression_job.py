@@ -12,7 +12,7 @@ import pandas as pd
 from reclaim.analyses.testing import run_each
 from reclaim.dataset import Dataset, ExpressionKeys
 from reclaim.evidence import Estimate, Setting, rows_to_table, write_tsv
-from reclaim.job import job, logger, write_whole
+from reclaim.job import job, logger, write_json, write_whole
 from reclaim.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Inputs:
     """Own gene sets of the study, and those it takes from libraries, by the study's name."""
     rankings: Mapping[str, pd.DataFrame]
     """Full results of other tests, by `test/dataset`."""
+    seed: int
 
     @property
     def source_column(self) -> str | None:
@@ -37,13 +38,20 @@ class Inputs:
 
 
 Analyse = Callable[[Any, Inputs], tuple[list[Estimate], pd.DataFrame]]
+Draw = Callable[[Any, Inputs], list[dict[str, Any]]]
 
 
-def run_expression_job(snakemake: Any, analyse: Analyse, genes_of: Callable[[Any], list[str]]) -> None:
+def run_expression_job(
+    snakemake: Any,
+    analyse: Analyse,
+    genes_of: Callable[[Any], list[str]],
+    draw: Draw | None = None,
+) -> None:
     """Everything between the `snakemake` object of a rule and its output files.
 
     `analyse` gives one estimate per stratum and the table of everything comparable, which says in its
-    `attrs` by which `method` it was made and what its effects are (`effect_name`).
+    `attrs` by which `method` it was made and what its effects are (`effect_name`). `draw` gives the curves of a
+    figure, where the rule has them among its outputs.
     """
     from anndata import read_h5ad
 
@@ -62,11 +70,17 @@ def run_expression_job(snakemake: Any, analyse: Analyse, genes_of: Callable[[Any
         libraries = dict(zip(parameters.libraries, map(Path, inputs.libraries), strict=True))
         sets = study_sets(parameters.slice["gene_sets"], libraries, Path(parameters.store))
 
+        curves: dict[str, list[dict[str, Any]]] = {}
+
         def run(
             test: Any, name: str, dataset: Dataset, setting: Setting
         ) -> tuple[list[Estimate], pd.DataFrame]:
             logger.info("%s on %s", test.id, name)
-            found, table = analyse(test, Inputs(data[name], dataset, name, sets, rankings))
+            seed = parameters.slice["seed"]
+            looked_at = Inputs(data[name], dataset, name, sets, rankings, seed)
+            found, table = analyse(test, looked_at)
+            if draw:
+                curves[f"{test.id}/{name}"] = draw(test, looked_at)
             columns = {str(key): table[key] for key in table.columns}
             return found, setting.table(table.attrs["method"], table.attrs["effect_name"], columns)
 
@@ -80,4 +94,7 @@ def run_expression_job(snakemake: Any, analyse: Analyse, genes_of: Callable[[Any
         )
         for key, path in zip(parameters.results, snakemake.output.results, strict=True):
             write_whole(path, tables[key].to_parquet)
+        if draw:
+            for key, path in zip(parameters.results, snakemake.output.curves, strict=True):
+                write_json(path, curves.get(key, []))
         write_whole(snakemake.output.evidence, lambda path: write_tsv(rows_to_table(rows), path))

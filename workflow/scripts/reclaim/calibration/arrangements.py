@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -27,14 +25,12 @@ def why_not_permutable(comparison: Comparison) -> str:
     return ""
 
 
-def arrangements(comparison: Comparison, seed: int, place: str) -> NDArray[np.int64]:
+def arrangements(comparison: Comparison, generator: np.random.Generator) -> NDArray[np.int64]:
     """PERMUTATIONS x samples: which sample's values stand at each place.
 
     Samples change places within their pair and their covariates' categories only, so that giving values the
-    labels of another sample is as good as permuting the labels. `place` names data set and stratum: tests on
-    the same samples share their permutations, so that parts of a claim stay joined.
+    labels of another sample is as good as permuting the labels.
     """
-    generator = np.random.default_rng([seed, crc32(place.encode())])
     samples = len(comparison.samples)
     order = np.tile(np.arange(samples), (PERMUTATIONS, 1))
     names = _beside(comparison)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reclaim.calibration.arrangements import PERMUTATIONS
+from reclaim.calibration.frames import Frame, Material, SwappedTest, frames_of
 from reclaim.calibration.markers import PURITY, SCORES
 from reclaim.calibration.matching import LOADING
 from reclaim.calibration.modules import TOGETHER, exact_interval, rate_over_modules
@@ -22,16 +24,8 @@ from reclaim.calibration.record import (
     Rate,
     StudyCalibration,
 )
-from reclaim.calibration.subjects import (
-    Frame,
-    Material,
-    Nulls,
-    Subject,
-    estimates,
-    frames_of,
-    why_not_permutable_at,
-)
-from reclaim.claim_tests import ClaimTest, DifferentialExpression
+from reclaim.calibration.subjects import Nulls, Subject, estimates, why_not_permutable_at
+from reclaim.claim_tests import ClaimTest
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import (
     Estimates,
@@ -46,6 +40,7 @@ from reclaim.judging import (
     judge_estimates,
 )
 from reclaim.rules import Judgement, judge_conjunction
+from reclaim.selection import describe
 from reclaim.study import Bound, Conjunction, Prevalence
 from reclaim.verdict import CALIBRATED_RULES
 
@@ -56,6 +51,8 @@ NOT_CALIBRATED = {
     "equivalence": "most genes are equal between groups, so that passing is no distinction; the positive control stands for it",
     "lookup": "an entry in a database is no measurement that chance could have made",
 }
+
+NO_SUBJECT = "the claim is about a group of patients: there is no gene to swap"
 
 SHARE_OF_STRATA = "share_of_strata"
 
@@ -79,7 +76,7 @@ def calibrate_study(material: Material, rows: Sequence[EvidenceRow]) -> StudyCal
 class _Part:
     """A primary test with its valid rows and their frames."""
 
-    test: DifferentialExpression
+    test: SwappedTest
     rows: list[EvidenceRow]
     frames: list[Frame]
 
@@ -106,7 +103,7 @@ class _Calibration:
         parts = []
         for test in tests:
             if decision_for(self.claim, test.id).rule in CALIBRATED_RULES:
-                assert isinstance(test, DifferentialExpression)
+                assert isinstance(test, get_args(SwappedTest))
                 rows = self._valid(test.id)
                 parts.append(_Part(test, rows, frames_of(self.material, test, rows)))
         permuted, null_gap = self._permuted(parts)
@@ -122,7 +119,7 @@ class _Calibration:
         for test in tests:
             if decision_for(self.claim, test.id).rule not in CALIBRATED_RULES:
                 continue
-            if not isinstance(test, DifferentialExpression):
+            if not isinstance(test, get_args(SwappedTest)):
                 return f"the subject of a {test.analysis} test is not swapped by this version"
             if not self._valid(test.id):
                 return "no primary test is valid"
@@ -141,37 +138,36 @@ class _Calibration:
         gap = why_not_permutable_at([frame for part in parts for frame in part.frames])
         if gap:
             return None, gap
-        found = {}
-        for part in parts:
-            subject = self._subject(self.material.members(part.test), part.frames)
-            found[part.test.id] = estimates([subject.permuted(frame) for frame in part.frames])
+        found = {part.test.id: estimates([frame.permuted() for frame in part.frames]) for part in parts}
         return self._judge(parts, found, PERMUTATIONS), ""
 
     # Subjects
 
     def _background(self, parts: Sequence[_Part]) -> tuple[Judgement | None, dict[str, object]]:
-        """The rule on matched subjects, and what the record says of it."""
-        frames: dict[tuple[str, ...], list[Frame]] = {}
-        for part in parts:  # parts about one subject swap it together
-            frames.setdefault(self.material.members(part.test), []).extend(part.frames)
-        subjects = {members: self._subject(members, own) for members, own in frames.items()}
-        gap = next(filter(None, (subject.gap() for subject in subjects.values())), "")
+        """The rule on matched subjects, and what the record says of it. Of a pair each end is swapped in turn,
+        and the larger rate counts."""
+        ends = max(len(part.frames[0].ends) for part in parts)
+        if not ends:
+            return None, {"no_background": NO_SUBJECT}
+        by_end = [self._subjects(parts, end) for end in range(ends)]
+        gap = next(filter(None, (one.gap() for subjects in by_end for one in subjects.values())), "")
         if gap:
             return None, {"background_gap": gap}
-        basic = self._swapped(parts, subjects, loadings=False)
+        basic = max((self._swapped(parts, subjects, loadings=False) for subjects in by_end), key=_share)
         found: dict[str, object] = {"matched": basic.rate}
         chosen = basic
-        there = [set(subject.space.loadings) for subject in subjects.values()]
+        there = [set(one.space.loadings) for subjects in by_end for one in subjects.values()]
         names = [name for name in (PURITY, *SCORES) if all(LOADING.format(name) in one for one in there)]
         missing = [name for name in (PURITY, *SCORES) if name not in names]
         if missing:
             found["loadings_gap"] = f"these data have no score of {' and '.join(missing)}"
         if names:
-            further = self._swapped(parts, subjects, loadings=True)
+            further = max((self._swapped(parts, subjects, loadings=True) for subjects in by_end), key=_share)
             found |= {"matched_on_loadings": further.rate, "loadings": names}
-            chosen = further if further.rate.share > basic.rate.share else basic
+            chosen = max(basic, further, key=_share)
         found |= {
             "background_rate": chosen.rate,
+            "swapped": chosen.subject if ends > 1 else "",
             "uncorrelated": chosen.uncorrelated,
             "correlated": chosen.correlated,
             "modules": chosen.modules,
@@ -180,17 +176,20 @@ class _Calibration:
         }
         return chosen.judgement, found
 
-    def _swapped(
-        self, parts: Sequence[_Part], subjects: Mapping[tuple[str, ...], Subject], loadings: bool
-    ) -> _Swapped:
-        nulls = {members: subject.nulls(loadings) for members, subject in subjects.items()}
+    def _subjects(self, parts: Sequence[_Part], end: int) -> _Subjects:
+        """Subjects by their genes: parts about one subject swap it together."""
+        frames: dict[tuple[str, ...], list[Frame]] = {}
+        for part in parts:
+            frames.setdefault(_end_of(part, end), []).extend(part.frames)
+        return _Subjects({genes: self._subject(genes, own, end) for genes, own in frames.items()}, end)
+
+    def _swapped(self, parts: Sequence[_Part], subjects: _Subjects, loadings: bool) -> _Swapped:
+        nulls = {genes: subject.nulls(loadings) for genes, subject in subjects.items()}
         found = {}
         for part in parts:
-            members = self.material.members(part.test)
-            names = nulls[members].names
-            found[part.test.id] = estimates(
-                [subjects[members].numbers(frame, names) for frame in part.frames]
-            )
+            names = nulls[_end_of(part, subjects.end)].names
+            end = min(subjects.end, len(part.frames[0].ends) - 1)
+            found[part.test.id] = estimates([frame.numbers(names, end) for frame in part.frames])
         first = next(iter(nulls.values()))
         judgement = self._judge(parts, found, len(first.names))
         passes = judgement.outcome == "agrees"
@@ -205,6 +204,7 @@ class _Calibration:
                 weights = weights[:, weights.any(axis=0)]
             uncorrelated = rate_over_modules(passes[~related], weights, self.material.seed)
         return _Swapped(
+            ", ".join(next(iter(subjects))),
             judgement,
             first,
             rate_over_modules(passes, first.modules, self.material.seed),
@@ -212,10 +212,10 @@ class _Calibration:
             int(related.sum()),
         )
 
-    def _subject(self, members: tuple[str, ...], frames: Sequence[Frame]) -> Subject:
+    def _subject(self, members: tuple[str, ...], frames: Sequence[Frame], end: int) -> Subject:
         """The same object for the same members and frames: what it has computed is kept."""
-        key = (*members, *(f"{frame.test.id}/{frame.place}" for frame in frames))
-        return self._known.setdefault(key, Subject(self.material, members, frames))
+        key = (str(end), *members, *(f"{frame.test.id}/{frame.place}" for frame in frames))
+        return self._known.setdefault(key, Subject(members, frames, end, self.material.seed))
 
     def _judge(self, parts: Sequence[_Part], found: Mapping[str, Estimates], nulls: int) -> Judgement:
         """The claim's rule on every null; parts that are not swapped stay as they are."""
@@ -275,19 +275,23 @@ class _Calibration:
         """Of every valid row that compares expression, gates left out."""
         found = []
         for test in self.claim.tests:
-            if test.role == "gate" or not isinstance(test, DifferentialExpression):
+            if test.role == "gate" or not isinstance(test, get_args(SwappedTest)):
                 continue
             rows = [row for row in self._valid(test.id) if row.statistic is not None]
             if not rows:
                 continue
             frames = frames_of(self.material, test, rows)
-            subject = self._subject(self.material.members(test), frames)
+            # Of a pair the partner: how the first end goes with every other one.
+            end = len(frames[0].ends) - 1
+            if end < 0:
+                continue
+            subject = self._subject(frames[0].ends[end], frames, end)
             if subject.gap():
                 continue
             nulls = subject.nulls(loadings=False, related=False)
             for frame in frames:
                 sign = claimed_sign(frame.row)
-                others = sign * subject.numbers(frame, nulls.names)["statistic"].to_numpy(float)
+                others = sign * frame.numbers(nulls.names, end)["statistic"].to_numpy(float)
                 own = sign * float(frame.row.statistic or 0.0)
                 others = others[np.isfinite(others)]
                 share = (1 + int((others >= own).sum())) / (len(others) + 1)
@@ -302,8 +306,26 @@ class _Calibration:
         return found
 
 
+class _Subjects(dict[tuple[str, ...], Subject]):
+    """Subjects of one end, by their genes."""
+
+    def __init__(self, subjects: Mapping[tuple[str, ...], Subject], end: int) -> None:
+        super().__init__(subjects)
+        self.end = end
+
+
+def _end_of(part: _Part, end: int) -> tuple[str, ...]:
+    """The genes at this end; a part with fewer ends has its last one swapped."""
+    return part.frames[0].ends[min(end, len(part.frames[0].ends) - 1)]
+
+
+def _share(one: _Swapped) -> float:
+    return one.rate.share
+
+
 @dataclass(frozen=True)
 class _Swapped:
+    subject: str
     judgement: Judgement
     nulls: Nulls
     rate: Rate
@@ -316,13 +338,15 @@ class _Swapped:
 
 
 def _subject_of(test: ClaimTest) -> str:
-    """The gene or set of a test in words."""
-    features = [test.feature] if isinstance(test, DifferentialExpression) else []
-    named = [one.gene or one.gene_set for one in features]
-    words = [", ".join(one) if isinstance(one, list) else str(one) for one in named if one]
-    label = getattr(getattr(test, "feature", None), "label", "")
-    labels = [one.label for one in getattr(test, "features", []) if hasattr(one, "label")]
-    return ", ".join(words) or label or " and ".join(labels) or test.id
+    """The gene, set, pair or group of a test in words."""
+    features = getattr(test, "features", None) or [getattr(test, "feature", None)]
+    words: list[str] = []
+    for feature in filter(None, features):
+        named = getattr(feature, "gene_set", None)
+        listed = ", ".join(named) if isinstance(named, list) else named
+        words.append(str(getattr(feature, "label", None) or feature.gene or listed))
+    contrast = getattr(test, "contrast", None)
+    return " and ".join(words) or (describe(contrast.case) if contrast else test.id)
 
 
 def _exact_rate(judgement: Judgement) -> Rate:

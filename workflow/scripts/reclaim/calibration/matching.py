@@ -26,18 +26,22 @@ COMPARABLE = 1000
 NEAREST_PER_MEMBER = 200
 """A member of a set is swapped for one of so many genes."""
 MEAN, SPREAD, DETECTION = "mean in the reference arm", "spread within groups", "detection"
-BASIC = (MEAN, SPREAD, DETECTION)
-LOADING = "loading on {}"
+LOADING, CELL_TYPE = "loading on {}", "cell type {}"
 
 
 def gene_properties(
-    values: pd.DataFrame, case: NDArray[np.bool_], purity: Floats | None = None, leave_out: Sequence[str] = ()
+    values: pd.DataFrame,
+    case: NDArray[np.bool_],
+    purity: Floats | None = None,
+    cell_types: Mapping[str, Sequence[str]] | None = None,
+    leave_out: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Properties of every gene in the samples of one comparison, indexed by gene.
+    """Properties of every gene in the samples of one frame, indexed by gene.
 
     `values` is samples x genes on the log2 scale, 0 where nothing was detected; `purity` has one value per
-    sample, NaN where unknown. Loadings are correlations with a score within groups; genes `leave_out` (the
-    subject) are no part of a score, and a score with fewer than three measured markers is not there.
+    sample, NaN where unknown; `cell_types` are sets of genes whose mean tells the share of a kind of cell.
+    Loadings are correlations with a score within groups; genes `leave_out` (the subject) are no part of a
+    score, and a score with fewer than three measured markers is not there.
     """
     y = values.to_numpy(float)
     groups = case.astype(np.int64)
@@ -45,12 +49,13 @@ def gene_properties(
     degrees = max(1, len(y) - 2)
     spread = np.sqrt((away**2).sum(axis=0) / degrees)
     found = {
-        MEAN: y[~case].mean(axis=0),
+        MEAN if case.any() else "mean": y[~case].mean(axis=0),
         SPREAD: spread,
         DETECTION: (y > 0).mean(axis=0),
     }
-    for name, score in _scores(values.columns, away, spread, leave_out).items():
-        found[LOADING.format(name)] = _correlation(away, score)
+    for pattern, sets in ((CELL_TYPE, cell_types or {}), (LOADING, SCORES)):
+        for name, score in _scores(sets, values.columns, away, spread, leave_out).items():
+            found[pattern.format(name)] = _correlation(away, score)
     if purity is not None and np.isfinite(purity).sum() > 3:
         known = np.isfinite(purity)
         score = within_groups(purity[known, None], groups[known])[:, 0]
@@ -58,10 +63,12 @@ def gene_properties(
     return pd.DataFrame(found, index=values.columns)
 
 
-def _scores(genes: pd.Index, away: Floats, spread: Floats, leave_out: Sequence[str]) -> dict[str, Floats]:
+def _scores(
+    sets: Mapping[str, Sequence[str]], genes: pd.Index, away: Floats, spread: Floats, leave_out: Sequence[str]
+) -> dict[str, Floats]:
     """Score -> value per sample, the group's mean taken off."""
     found = {}
-    for name, markers in SCORES.items():
+    for name, markers in sets.items():
         place = genes.get_indexer(pd.Index([gene for gene in markers if gene not in leave_out]))
         place = place[place >= 0]
         place = place[spread[place] > 0]
@@ -90,9 +97,14 @@ class Space:
     average: pd.DataFrame
 
     @property
+    def basic(self) -> list[str]:
+        """Properties that nulls always share with the subject."""
+        return [name for name in map(str, self.average.columns) if name not in self.loadings]
+
+    @property
     def loadings(self) -> list[str]:
-        """Properties beyond the basic ones."""
-        return [str(name) for name in self.average.columns if name not in BASIC]
+        """Properties that the second null adds."""
+        return [name for name in map(str, self.average.columns) if name.startswith(LOADING.format(""))]
 
 
 def make_space(properties: Sequence[pd.DataFrame], kinds: Mapping[str, str]) -> Space:
@@ -114,7 +126,7 @@ def make_space(properties: Sequence[pd.DataFrame], kinds: Mapping[str, str]) -> 
 
 def nearest(space: Space, gene: str, allowed: NDArray[np.bool_], loadings: bool) -> list[str]:
     """Genes in order of their distance to `gene`, of its own kind, at most COMPARABLE; equals by name."""
-    names = [*BASIC, *(space.loadings if loadings else [])]
+    names = [*space.basic, *(space.loadings if loadings else [])]
     table = space.position.loc[:, space.position.columns.get_level_values(1).isin(names)]
     place = int(space.genes.get_indexer(pd.Index([gene]))[0])
     same = allowed & (space.kind == space.kind[place])
@@ -156,7 +168,7 @@ def balance(
 ) -> list[Balance]:
     """How like the subject its nulls are, property by property; of sets the mean over members."""
     found = []
-    for name in [*BASIC, *(space.loadings if loadings else [])]:
+    for name in [*space.basic, *(space.loadings if loadings else [])]:
         column = space.average[name]
         own = float(column.loc[list(members)].mean())
         others = column.reindex(nulls.ravel()).to_numpy(float).reshape(nulls.shape).mean(axis=1)

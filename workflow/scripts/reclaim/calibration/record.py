@@ -52,6 +52,8 @@ class ClaimCalibration(Model):
         description="over subjects matched on mean, spread and detection, or also on loadings: the larger",
     )
     background_gap: str = Field("", description="why there is no background_rate")
+    no_background: str = Field("", description="why this claim needs no background_rate")
+    swapped: str = Field("", description="of a pair, the end whose swap gave the larger rate")
     matched: Rate | None = Field(None, description="matched on mean, spread, detection and biotype")
     matched_on_loadings: Rate | None = Field(None, description="and on loadings")
     loadings: list[str] = Field(default_factory=list, description="scores that were matched on as loadings")

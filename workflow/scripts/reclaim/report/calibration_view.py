@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reclaim.calibration.record import Balance, ClaimCalibration, Rate
-from reclaim.claim_tests import ClaimTest
+from reclaim.claim_tests import ClaimTest, Coexpression, GeneFeature
 from reclaim.judging import decision_for
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.decision import zones_of_claim
 from reclaim.report.forest_view import FigureView
+from reclaim.report.measures import feature_in_words
 from reclaim.report.null_figure import null_figure, scale_of_distribution
 from reclaim.report.reading import ClaimReading
-from reclaim.report.words import ended, listing, number, percent, plural, sentence
+from reclaim.report.words import ended, listing, number, percent, plural, sentence, shorten
 from reclaim.study import Claim
 
-MATCHED_ON = "mean, spread, detection and biotype"
+MATCHED_ON = ("mean", "spread", "detection", "biotype")
+CELL_TYPE = "cell type"
+"""Begins the names of properties that say of which kind of cell a gene is."""
+
+LONGEST_SUBJECT = 40
 CORRELATED = "|rho| > 0.5"
 
 
@@ -33,8 +39,10 @@ class BalanceLine:
 
 @dataclass(frozen=True)
 class CalibrationView:
-    """`reading` is all there is where the rule needs no calibration."""
+    """`reading` is all there is where the rule needs no calibration. `subject` is what the nulls stand for: of a
+    pair the end that was swapped."""
 
+    heading: str
     noun: str
     subject: str
     reading: str
@@ -56,27 +64,57 @@ def calibration_view(
     """Everything the page says of a claim's calibration; `agrees` tells whether its rule does, `name` is
     unique in the page."""
     noun = subject_noun(reading.decisive.test)
+    others = "" if calibration.no_background else f", or any other {noun},"
+    heading = f"Calibration: how often chance{others} would have passed"
     if calibration.not_calibrated:
-        return CalibrationView(noun, calibration.subject, sentence(calibration.not_calibrated))
+        return CalibrationView(heading, noun, calibration.subject, sentence(calibration.not_calibrated))
     assert claim.decision is not None
+    swapped = swapped_end(calibration.swapped, [part.test for part in reading.primary])
+    subject = swapped or calibration.subject
+    rates = [("Permuted labels pass", rate_in_words(calibration.null_rate))]
+    if not calibration.no_background:
+        which = f", with {swapped} swapped" if swapped else ""
+        rates.append((f"Comparable {noun}s pass{which}", rate_in_words(calibration.background_rate)))
     return CalibrationView(
+        heading=heading,
         noun=noun,
-        subject=calibration.subject,
-        reading=calibration_reading(calibration, claim.decision, agrees, noun),
-        rates=[
-            ("Permuted labels pass", rate_in_words(calibration.null_rate)),
-            (f"Comparable {noun}s pass", rate_in_words(calibration.background_rate)),
-        ],
+        subject=subject,
+        reading=calibration_reading(calibration, claim.decision, agrees, noun, swapped),
+        rates=rates,
         figure=_figure(claim, calibration, reading, noun, name, simulated),
-        facts=_facts(calibration, noun),
+        facts=_facts(calibration, noun, subject, swapped),
         balance=[_balance_line(one) for one in calibration.balance],
-        balance_summary=_balance_summary(calibration),
+        balance_summary=_balance_summary(calibration, subject),
     )
+
+
+def swapped_end(genes: str, tests: Sequence[ClaimTest]) -> str:
+    """Of the pairs of these tests the end that was swapped, by its name; `genes` are its members, or empty.
+
+    The parts of a conjunction are swapped at the same end, and may differ in it.
+    """
+    pairs = [test.features for test in tests if isinstance(test, Coexpression)]
+    if not genes or not pairs:
+        return genes
+    ends = [end for end in (0, 1) if _may_be(pairs[0][end], genes)]
+    if len(ends) != 1:
+        return shorten(genes, LONGEST_SUBJECT)
+    return listing(list(dict.fromkeys(feature_in_words(pair[ends[0]]) for pair in pairs)))
+
+
+def _may_be(feature: GeneFeature, genes: str) -> bool:
+    """Whether these are the measured genes of a feature; those behind the name of a set are not known here."""
+    if feature.gene:
+        return genes == feature.gene
+    members = set(genes.split(", "))
+    return isinstance(feature.gene_set, str) or members <= set(feature.gene_set or [])
 
 
 def subject_noun(test: ClaimTest) -> str:
     """What calibration swaps in a test like this."""
     feature = getattr(test, "feature", None)
+    if feature is None and getattr(test, "contrast", None) is not None:
+        return "group"
     if getattr(feature, "gene_set", None) is not None or getattr(test, "gene_set", None) is not None:
         return "set"
     if hasattr(test, "features"):
@@ -112,11 +150,20 @@ def _figure(
     return null_figure(distribution, calibration.subject, noun, zones, name, f"claim {claim.id}", simulated)
 
 
-def _facts(calibration: ClaimCalibration, noun: str) -> list[tuple[str, str]]:
+def _facts(calibration: ClaimCalibration, noun: str, subject: str, swapped: str) -> list[tuple[str, str]]:
     lines = []
+    if calibration.no_background:
+        lines.append(("Comparable genes", sentence(f"not needed: {calibration.no_background}")))
+    if swapped:
+        lines.append(
+            ("Which end was swapped", f"Each in turn; the larger rate counts, which is that with {swapped} swapped.")
+        )
     loadings = listing(calibration.loadings)
     if calibration.matched is not None:
-        lines.append((f"Matched on {MATCHED_ON}", rate_in_words(calibration.matched)))
+        kinds = [CELL_TYPE] if any(one.name.startswith(CELL_TYPE) for one in calibration.balance) else []
+        lines.append(
+            (f"Matched on {listing([*kinds, *MATCHED_ON])}", rate_in_words(calibration.matched))
+        )
     if calibration.matched_on_loadings is not None:
         lines.append(
             (f"Matched also on loadings ({loadings})", rate_in_words(calibration.matched_on_loadings))
@@ -126,15 +173,15 @@ def _facts(calibration: ClaimCalibration, noun: str) -> list[tuple[str, str]]:
     if calibration.loadings_gap:
         lines.append(("Loadings not matched", sentence(calibration.loadings_gap)))
     if calibration.background_rate is not None:
-        lines.append((f"Without correlated {noun}s", _uncorrelated(calibration, noun)))
+        lines.append((f"Without correlated {noun}s", _uncorrelated(calibration, noun, subject)))
     if calibration.null_rate is not None or calibration.background_rate is not None:
         lines.append(("In brackets", _intervals(calibration, noun)))
     return lines
 
 
-def _uncorrelated(calibration: ClaimCalibration, noun: str) -> str:
+def _uncorrelated(calibration: ClaimCalibration, noun: str, subject: str) -> str:
     """The rate without nulls that go with the subject, and how many were left out for it."""
-    limit = f"at {CORRELATED} to {calibration.subject}"
+    limit = f"at {CORRELATED} to {subject}"
     if calibration.uncorrelated is not None:
         left_out = plural(calibration.correlated, noun) if calibration.correlated else "none is"
         return f"{rate_in_words(calibration.uncorrelated)}; {left_out} {limit}" + (
@@ -171,8 +218,8 @@ def _outside(balance: Balance) -> str:
     return "above the 95th percentile" if balance.subject > balance.high else ""
 
 
-def _balance_summary(calibration: ClaimCalibration) -> str:
+def _balance_summary(calibration: ClaimCalibration, subject: str) -> str:
     unlike = [one.name for one in calibration.balance if _outside(one)]
     if unlike:
-        return f"{calibration.subject} lies outside the middle 90 % of its nulls in {listing(unlike)}."
-    return f"{calibration.subject} lies within the middle 90 % of its nulls in every property."
+        return f"{subject} lies outside the middle 90 % of its nulls in {listing(unlike)}."
+    return f"{subject} lies within the middle 90 % of its nulls in every property."

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from reclaim.calibration.record import ClaimCalibration
 from reclaim.evidence import EvidenceRow
@@ -11,9 +12,11 @@ from reclaim.report.calibration_view import CalibrationView, calibration_view
 from reclaim.report.design import claim_as_test, gate_tests, passes_in_words
 from reclaim.report.evidence_view import EvidenceTable, evidence_table
 from reclaim.report.forest_view import FigureView, forest_view
+from reclaim.report.measures import endpoint_by_dataset
 from reclaim.report.naive import NaiveReading, counts_in_words, naive_readings
 from reclaim.report.operation import differences, subject
 from reclaim.report.reading import ClaimReading, Reading, WithoutDataset, leave_one_out, read_claim, same_kind
+from reclaim.report.survival_view import SurvivalFigure, survival_figure
 from reclaim.report.words import (
     MISSING,
     OUTCOME_MARKS,
@@ -65,6 +68,7 @@ class ClaimView:
     facts: list[tuple[str, str]] = field(default_factory=list)
     operation: list[tuple[str, str]] = field(default_factory=list)
     figures: list[FigureView] = field(default_factory=list)
+    survival: list[SurvivalFigure] = field(default_factory=list)
     naive: list[NaiveReading] = field(default_factory=list)
     calibration: CalibrationView | None = None
     primary: list[TestView] = field(default_factory=list)
@@ -88,8 +92,10 @@ def claim_view(
     seed: int,
     registration: Registration | None = None,
     calibration: ClaimCalibration | None = None,
+    curves: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> ClaimView:
-    """Everything the page says of one claim; `evidence` holds the rows of its whole study."""
+    """Everything the page says of one claim; `evidence` holds the rows, and `curves` those of survival tests by
+    `test/dataset`, of its whole study."""
     simulated = row.data == "simulated"
     untested = ClaimView(
         id=claim.id,
@@ -123,7 +129,12 @@ def claim_view(
             for part in reading.primary
             if part.valid
         ],
-        naive=naive_readings(claim, reading, study.datasets),
+        survival=[
+            figure
+            for part in reading.primary
+            if (figure := survival_figure(part, curves or {}, f"{study.id}-{part.test.id}--curves", simulated))
+        ],
+        naive=naive_readings(claim, reading, row.verdict, study),
         calibration=None
         if calibration is None
         else calibration_view(
@@ -134,10 +145,10 @@ def claim_view(
             f"{study.id}-{claim.id}--nulls",
             simulated,
         ),
-        primary=[_test_view(claim, part) for part in reading.primary],
+        primary=[_test_view(study, claim, part) for part in reading.primary],
         gates=_gates(study, claim, evidence),
         others=[
-            _test_view(claim, part, reading.primary) for part in [*reading.sensitivity, *reading.supporting]
+            _test_view(study, claim, part, reading.primary) for part in [*reading.sensitivity, *reading.supporting]
         ],
         without=[(item, OUTCOME_MARKS[item.outcome]) for item in left_out],
         without_summary=_without_summary(reading, left_out),
@@ -191,7 +202,7 @@ def _gates(study: Study, claim: Claim, evidence: Sequence[EvidenceRow]) -> list[
     return views
 
 
-def _test_view(claim: Claim, reading: Reading, primary: Sequence[Reading] = ()) -> TestView:
+def _test_view(study: Study, claim: Claim, reading: Reading, primary: Sequence[Reading] = ()) -> TestView:
     """A test with its rows; with `primary`, also how it departs from the nearest primary test."""
     test = reading.test
     judged = same_kind(claim, reading)
@@ -199,6 +210,9 @@ def _test_view(claim: Claim, reading: Reading, primary: Sequence[Reading] = ()) 
     nearest = min(ways, key=len) if ways else []
     departs = "; ".join(nearest)
     lines = [("Other than the primary test", ended(departs or "nothing"))] if primary else []
+    endpoint = endpoint_by_dataset(test, study.datasets)
+    if primary and endpoint not in ["", *(endpoint_by_dataset(part.test, study.datasets) for part in primary)]:
+        lines.append(("Endpoint", sentence(endpoint)))
     if not judged and reading.rows:
         lines.append(("Not judged", "the claim’s rule is for another kind of test; this one is only shown."))
     return TestView(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reclaim.dataset import (
     CbioportalDataset,
+    CbioportalExpressionDataset,
     Dataset,
     ExpressionKeys,
     FileDataset,
@@ -16,7 +17,9 @@ from reclaim.dataset import (
     XenaDataset,
     kind_of,
 )
+from reclaim.expression_dataset import DerivedColumn
 from reclaim.ledger import FlowStep, Ledger
+from reclaim.report.measures import endpoint_in_words
 from reclaim.report.words import byte_size, count, listing, plural, sentence
 from reclaim.retrieve.receipt import Receipt
 from reclaim.selection import describe
@@ -100,6 +103,8 @@ def _source(dataset: Dataset) -> str:
     match dataset:
         case CbioportalDataset():
             return f"cBioPortal, study {dataset.study}"
+        case CbioportalExpressionDataset():
+            return f"cBioPortal, study {dataset.study}, {dataset.profile}"
         case GeoDataset():
             what = {
                 "series_matrix": "series matrix",
@@ -151,6 +156,7 @@ def _facts(study: Study, name: str, receipt: Receipt) -> list[tuple[str, str]]:
             listing(dataset.assayed_genes) if isinstance(dataset, MutationCalls) else "",
         ),
         ("Derived columns", _derived(dataset)),
+        *_endpoints(dataset),
         ("Note", dataset.note or ""),
         ("Licence", receipt.licence or dataset.licence or ""),
         ("Citation", receipt.citation or dataset.citation or ""),
@@ -162,14 +168,29 @@ def _derived(dataset: Dataset) -> str:
     """Sample columns made from the words of others."""
     if not isinstance(dataset, ExpressionKeys):
         return ""
-    return "; ".join(
-        f"{column} from {rule.source}: "
-        + ", ".join(
-            f"{value} where it holds {words if isinstance(words, str) else ' or '.join(words)}"
-            for value, words in rule.values.items()
-        )
-        for column, rule in dataset.derive.items()
+    return "; ".join(f"{column} from {rule.source}{_rule(rule)}" for column, rule in dataset.derive.items())
+
+
+def _rule(rule: DerivedColumn) -> str:
+    """How a column is made from another one."""
+    if rule.shuffle:
+        return ", dealt out anew"
+    if not rule.values:
+        return ", as it is"
+    return ": " + ", ".join(
+        f"{value} where it holds {words if isinstance(words, str) else ' or '.join(words)}"
+        for value, words in rule.values.items()
     )
+
+
+def _endpoints(dataset: Dataset) -> list[tuple[str, str]]:
+    """How follow-up is read from columns, for tests that name it."""
+    if not isinstance(dataset, ExpressionKeys):
+        return []
+    return [
+        (f"Endpoint {name.replace('_', ' ')}", sentence(endpoint_in_words(endpoint)))
+        for name, endpoint in dataset.endpoints.items()
+    ]
 
 
 def shared_pools(study: Study) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from reclaim.claim_tests import ClaimTest
 from reclaim.judging import decision_for
 from reclaim.report.decision import rule_in_words
-from reclaim.report.operation import call_depth_gate, cohorts, measure, subject
+from reclaim.report.measures import endpoint_by_dataset, measure
+from reclaim.report.operation import call_depth_gate, cohorts, subject
 from reclaim.report.reading import ClaimReading
 from reclaim.report.words import NO_BREAK, ended, listing, percent, sentence
 from reclaim.retrieve.registration import Registration
@@ -27,9 +28,12 @@ def claim_as_test(
     for part in reading.primary:
         label = f"Primary test {part.test.id}" if len(reading.primary) > 1 else "Primary test"
         lines += [
-            (label, f"{ended(subject(part.test))} {measure(part.test)}"),
+            (label, f"{ended(subject(part.test))} {measure(part.test, study.gene_sets)}"),
             ("Data sets", ended("; ".join(cohorts(part.test, study.datasets)))),
         ]
+        endpoint = endpoint_by_dataset(part.test, study.datasets)
+        if endpoint:
+            lines.append(("Endpoint", sentence(endpoint)))
         gate = call_depth_gate(part.test, study.datasets)
         if gate:
             lines.append(("Call-depth gate", gate))

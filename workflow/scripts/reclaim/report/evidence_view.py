@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,8 +55,8 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
     has_p = any(row.p_value is not None for row in rows)
     has_mde = any(row.mde is not None for row in rows)
     has_percentile = any(row.null_percentile is not None for row in rows)
-    events = "altered" if scale.kind == "share" else "events"
-    columns = ["n", events, scale.name, "95 % interval"]
+    has_events = any(row.n_events is not None for row in rows)
+    columns = ["n"] + [_events(rows, scale)] * has_events + [scale.name, "95 % interval"]
     columns += ["p"] * has_p + ["null percentile"] * has_percentile + ["detectable"] * has_mde
     lines = [
         EvidenceLine(
@@ -64,7 +65,7 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
             data=row.data,
             cells=[
                 count(row.n),
-                count(row.n_events),
+                *([count(row.n_events)] if has_events else []),
                 scale.point(row.effect, row.ci_high),
                 scale.interval(row.ci_low, row.ci_high),
                 *([p_value(row.p_value)] if has_p else []),
@@ -82,16 +83,25 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
     return EvidenceTable(columns, lines, methods, any(row.data == "simulated" for row in rows), explained)
 
 
+def _events(rows: Sequence[EvidenceRow], scale: Scale) -> str:
+    """What a test of this kind counts among its n."""
+    counted = {"detection": "detected", "event_share": "late"}
+    kinds = {row.analysis for row in rows}
+    return next((counted[kind] for kind in kinds if kind in counted), "altered" if scale.kind == "share" else "events")
+
+
 def _percentile(row: EvidenceRow) -> str:
     """Where the row stands among its nulls, the most extreme in the claimed direction first."""
     return MISSING if row.null_percentile is None else percent(row.null_percentile)
 
 
 def _detectable(row: EvidenceRow, scale: Scale) -> str:
-    """The smallest effect that the row could have detected, on the side that was claimed."""
+    """The smallest effect that the row could have detected, on the side that was claimed. That of a correlation
+    is kept on the scale of Fisher's z."""
     if row.mde is None:
         return MISSING
-    return scale.point(-row.mde if row.expected == "negative" else row.mde)
+    smallest = math.tanh(row.mde) if row.effect_name == "spearman_rho" else row.mde
+    return scale.point(-smallest if row.expected == "negative" else smallest)
 
 
 def _remarks(row: EvidenceRow) -> list[str]:

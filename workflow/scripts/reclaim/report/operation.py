@@ -1,41 +1,96 @@
-"""Tests in words: what is measured, in whom, and how two tests differ."""
+"""Tests in words: what they are about, in whom, and how two tests differ."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
-from reclaim.claim_tests import AnyTest, ClaimTest, MutationFeature, MutationTest, ResultOf
+from reclaim.claim_tests import (
+    AnyTest,
+    ClaimTest,
+    Coexpression,
+    Contrast,
+    EventShare,
+    MutationFeature,
+    MutationTest,
+    ResultOf,
+    Survival,
+)
 from reclaim.dataset import Dataset, MutationCalls
+from reclaim.endpoint import Endpoint
+from reclaim.report.measures import (
+    endpoint_in_words,
+    endpoint_name,
+    feature_in_words,
+    groups_in_words,
+    kind,
+)
 from reclaim.report.words import listing
 from reclaim.selection import Condition, describe
 
 TOLD_ELSEWHERE = {*AnyTest.model_fields, "analysis", "call_depth_gate", "expected"}
+PHRASES = {
+    "adjust": "adjusted for",
+    "covariates": "adjusted for",
+    "horizon_years": "follow-up to",
+    "from_years": "follow-up from",
+    "after_years": "events after",
+}
+"""Keys that read on in their values."""
 
-
-def measure(test: ClaimTest) -> str:
-    """What the test computes, from the documentation of its kind."""
-    return " ".join((inspect.getdoc(type(test)) or test.analysis).split())
+UNSET = {"adjusted for": "nothing", "follow-up to": "its end", "follow-up from": "its start"}
 
 
 def subject(test: ClaimTest) -> str:
     """What the test is about: its features in words."""
+    match test:
+        case Coexpression():
+            about = listing([feature_in_words(feature) for feature in test.features])
+            each = f"in each {test.strata}" if test.strata else ""
+            return ", ".join(filter(None, [about, _adjusted(test.adjust), each]))
+        case Survival():
+            about = (
+                f"{endpoint_name(test)} by {feature_in_words(test.feature)}"
+                if test.feature
+                else f"{endpoint_name(test)}, {groups_in_words(test.contrast)}"
+                if test.contrast
+                else endpoint_name(test)
+            )
+            return ", ".join(filter(None, [about, window(test), _adjusted(test.covariates)]))
+        case EventShare():
+            return f"{endpoint_name(test)} after {test.after_years:g} years"
     return "; ".join(
-        value if name.startswith("feature") else f"{name}: {value}" for name, value in _own_keys(test).items()
+        value if name.startswith("feature") else f"{name} {value}" if name in UNSET else f"{name}: {value}"
+        for name, value in _own_keys(test).items()
     )
+
+
+def window(test: Survival) -> str:
+    """Which years of follow-up count, such as `up to 5 years`; empty where all do."""
+    if test.horizon_years and test.from_years:
+        return f"from {test.from_years:g} to {test.horizon_years:g} years"
+    if test.from_years:
+        return f"from {test.from_years:g} years on"
+    return f"up to {test.horizon_years:g} years" if test.horizon_years else ""
+
+
+def _adjusted(names: list[str]) -> str:
+    return f"adjusted for {listing(names)}" if names else ""
 
 
 def _own_keys(test: ClaimTest) -> dict[str, str]:
     """Keys of this kind of test that say something, in words."""
-    named = {
-        name: value
-        for name in type(test).model_fields
-        if (value := getattr(test, name)) not in (None, [], {})
-    }
-    return {_key(name): words_for(value) for name, value in named.items() if name not in TOLD_ELSEWHERE}
+    found = {}
+    for name in type(test).model_fields:
+        value = getattr(test, name)
+        if name in TOLD_ELSEWHERE or value in (None, [], {}) or (name == "from_years" and not value):
+            continue
+        phrase = name != "adjust" or isinstance(value, list)
+        years = " years" if name.endswith("_years") else ""
+        found[PHRASES.get(name, _key(name)) if phrase else _key(name)] = f"{words_for(value)}{years}"
+    return found
 
 
 def _key(name: str) -> str:
@@ -46,6 +101,10 @@ def words_for(value: Any) -> str:
     """Any value of a study file in words."""
     if isinstance(value, MutationFeature):
         return value.label
+    if isinstance(value, Contrast):
+        return groups_in_words(value)
+    if isinstance(value, Endpoint):
+        return endpoint_in_words(value)
     if isinstance(value, ResultOf):
         return f"result of {value.test}"
     if isinstance(value, bool):
@@ -111,11 +170,12 @@ def differences(primary: ClaimTest, other: ClaimTest) -> list[str]:
     found = []
     ours, theirs = _own_keys(primary), _own_keys(other)
     if type(primary) is not type(other):
-        found.append(f"another kind of test: {measure(other).rstrip('.')}, {subject(other)}")
+        found.append(f"another kind of test: {kind(other).rstrip('.')}, {subject(other)}")
         ours = theirs = {}
     for name in dict.fromkeys([*ours, *theirs]):
         if ours.get(name) != theirs.get(name):
-            found.append(f"{name}: {theirs.get(name, 'not set')} instead of {ours.get(name, 'not set')}")
+            colon, unset = ("", UNSET[name]) if name in UNSET else (":", "not set")
+            found.append(f"{name}{colon} {theirs.get(name, unset)} instead of {ours.get(name, unset)}")
     if getattr(primary, "call_depth_gate", None) != getattr(other, "call_depth_gate", None):
         found.append(
             "with the call-depth gate" if getattr(other, "call_depth_gate", False) else "no call-depth gate"

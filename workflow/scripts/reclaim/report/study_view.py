@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from markupsafe import Markup
 
@@ -30,7 +31,8 @@ from reclaim.verdict import VERDICTS, ClaimRow
 @dataclass(frozen=True)
 class StudyResults:
     """What the report reads of one study; receipts and ledgers by data set, registrations by claim,
-    receipts of references (symbols, gene sets) by name, and what calibration found, where it ran."""
+    receipts of references (symbols, gene sets) by name, what calibration found, where it ran, and the curves of
+    survival tests by `test/dataset`."""
 
     study: Study
     claims: Sequence[ClaimRow]
@@ -40,6 +42,7 @@ class StudyResults:
     registrations: Mapping[str, Registration] = field(default_factory=dict)
     references: Mapping[str, Receipt] = field(default_factory=dict)
     calibration: StudyCalibration | None = None
+    curves: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
             seed,
             results.registrations.get(claim.id),
             calibrated.get(claim.id),
+            results.curves,
         )
         for claim in study.claims
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +25,7 @@ def write_study(cohort: SimulatedCohort, dataset: CbioportalDataset, world: str,
     files = study_files(cohort, dataset.study, world)
     if dataset.layout == "archive":
         url = DATAHUB_ARCHIVE.format(study=dataset.study)
-        _write(store, url, _tar_gz(files, dataset.study))
+        _write(store, url, packed_study(files, dataset.study))
         return [url]
     urls = []
     for name, text in files.items():
@@ -37,27 +37,27 @@ def write_study(cohort: SimulatedCohort, dataset: CbioportalDataset, world: str,
 def study_files(cohort: SimulatedCohort, study: str, world: str) -> dict[str, str]:
     """File name -> text of every file of the study."""
     files = {
-        "meta_study.txt": _meta(
+        "meta_study.txt": meta_text(
             study,
             type_of_cancer="mixed",
             name=f"SIMULATED study, world {world}",
             description="SIMULATED by reclaim: no patient is behind these data.",
         ),
-        "meta_clinical_patient.txt": _meta(
+        "meta_clinical_patient.txt": meta_text(
             study,
             genetic_alteration_type="CLINICAL",
             datatype="PATIENT_ATTRIBUTES",
             data_filename="data_clinical_patient.txt",
         ),
-        "data_clinical_patient.txt": _clinical(cohort.patients),
-        "meta_clinical_sample.txt": _meta(
+        "data_clinical_patient.txt": clinical_text(cohort.patients),
+        "meta_clinical_sample.txt": meta_text(
             study,
             genetic_alteration_type="CLINICAL",
             datatype="SAMPLE_ATTRIBUTES",
             data_filename="data_clinical_sample.txt",
         ),
-        "data_clinical_sample.txt": _clinical(cohort.samples),
-        "meta_mutations.txt": _meta(
+        "data_clinical_sample.txt": clinical_text(cohort.samples),
+        "meta_mutations.txt": meta_text(
             study,
             genetic_alteration_type="MUTATION_EXTENDED",
             datatype="MAF",
@@ -66,11 +66,11 @@ def study_files(cohort: SimulatedCohort, study: str, world: str) -> dict[str, st
             profile_name="SIMULATED mutations",
             data_filename="data_mutations.txt",
         ),
-        "data_mutations.txt": f"#SIMULATED by reclaim, world {world}\n" + _tsv(cohort.mutations),
-        "case_lists/cases_sequenced.txt": _case_list(study, "sequenced", cohort.sequenced),
+        "data_mutations.txt": f"#SIMULATED by reclaim, world {world}\n" + tsv(cohort.mutations),
+        "case_lists/cases_sequenced.txt": case_list_text(study, "sequenced", cohort.sequenced),
     }
     if cohort.copy_number is not None:
-        files["meta_cna.txt"] = _meta(
+        files["meta_cna.txt"] = meta_text(
             study,
             genetic_alteration_type="COPY_NUMBER_ALTERATION",
             datatype="DISCRETE",
@@ -78,8 +78,8 @@ def study_files(cohort: SimulatedCohort, study: str, world: str) -> dict[str, st
             profile_name="SIMULATED discrete copy number",
             data_filename="data_cna.txt",
         )
-        files["data_cna.txt"] = _tsv(cohort.copy_number)
-        files["meta_log2_cna.txt"] = _meta(
+        files["data_cna.txt"] = tsv(cohort.copy_number)
+        files["meta_log2_cna.txt"] = meta_text(
             study,
             genetic_alteration_type="COPY_NUMBER_ALTERATION",
             datatype="LOG2-VALUE",
@@ -87,19 +87,21 @@ def study_files(cohort: SimulatedCohort, study: str, world: str) -> dict[str, st
             profile_name="SIMULATED log2 copy number",
             data_filename="data_log2_cna.txt",
         )
-        files["data_log2_cna.txt"] = _tsv(cohort.copy_number.iloc[:5])
-        files["case_lists/cases_cna.txt"] = _case_list(study, "cna", cohort.sequenced)
+        files["data_log2_cna.txt"] = tsv(cohort.copy_number.iloc[:5])
+        files["case_lists/cases_cna.txt"] = case_list_text(study, "cna", cohort.sequenced)
     return files
 
 
-def _meta(study: str, **entries: str) -> str:
+def meta_text(study: str, **entries: str) -> str:
+    """A meta file, or a case list: `key: value` lines."""
     return "".join(
         f"{key}: {value}\n" for key, value in {"cancer_study_identifier": study, **entries}.items()
     )
 
 
-def _case_list(study: str, kind: str, samples: list[str]) -> str:
-    return _meta(
+def case_list_text(study: str, kind: str, samples: Sequence[str]) -> str:
+    """The list of the samples of one kind."""
+    return meta_text(
         study,
         stable_id=f"{study}_{kind}",
         case_list_name=f"SIMULATED samples ({kind})",
@@ -108,19 +110,21 @@ def _case_list(study: str, kind: str, samples: list[str]) -> str:
     )
 
 
-def _clinical(table: pd.DataFrame) -> str:
+def clinical_text(table: pd.DataFrame) -> str:
+    """A clinical file: four lines with `#` before the header."""
     names = "\t".join(table.columns)
     kinds = "\t".join("STRING" for _ in table.columns)
     ones = "\t".join("1" for _ in table.columns)
-    return f"#{names}\n#{names}\n#{kinds}\n#{ones}\n" + _tsv(table)
+    return f"#{names}\n#{names}\n#{kinds}\n#{ones}\n" + tsv(table)
 
 
-def _tsv(table: pd.DataFrame) -> str:
+def tsv(table: pd.DataFrame) -> str:
+    """The table without its index."""
     return str(table.to_csv(sep="\t", index=False, lineterminator="\n"))
 
 
-def _tar_gz(files: Mapping[str, str], folder: str) -> bytes:
-    """The same bytes at every call: no time stamps, one owner."""
+def packed_study(files: Mapping[str, str], folder: str) -> bytes:
+    """The .tar.gz of a study, the same bytes at every call: no time stamps, one owner."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=1) as zipped,

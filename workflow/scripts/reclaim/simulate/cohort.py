@@ -14,7 +14,7 @@ import pandas as pd
 
 from reclaim.dataset import CbioportalDataset
 from reclaim.errors import UserError
-from reclaim.selection import Condition, Scalar, Selection
+from reclaim.selection import Condition, Scalar, Selection, columns_of
 from reclaim.simulate.truth import GeneTruth, Truth, conditional_shares
 
 BACKGROUND_GENES = 400
@@ -174,7 +174,7 @@ def _attributes(selection: Selection, eligible: bool, primary: bool) -> dict[str
     """Clinical columns that put a sample inside or outside the cohort. A metastasis is outside by
     SAMPLE_TYPE where the cohort names it."""
     values = {"ONCOTREE_CODE": "OTHER", "SAMPLE_TYPE": "Primary" if primary else "Metastasis"}
-    for column, wanted in selection.items():
+    for column, wanted in columns_of(selection):
         inside = eligible if column != "SAMPLE_TYPE" else primary
         values[column] = _value_inside(column, wanted) if inside else _value_outside(column, wanted)
     return values

@@ -6,23 +6,27 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from reclaim.claim_tests import DifferentialExpression
+from reclaim.claim_tests import Coexpression, EventShare, Survival
 from reclaim.config import World
 from reclaim.dataset import ExpressionDataset, GdcDataset, GeoDataset, XenaDataset
-from reclaim.expression import PATIENT
+from reclaim.expression import PATIENT, derive_columns
 from reclaim.expression_dataset import SupplementaryTable
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.design import (
+    COVARIATE,
+    Sampled,
     derived_columns,
     describe_design,
+    drawn_covariates,
     kind_of_design,
     purity_columns,
     simulated_samples,
+    strata_of,
 )
 from reclaim.simulate.effects import named_genes, planted, shifts, tested_genes
 from reclaim.simulate.gdc import files_answer, star_counts_tsv
@@ -34,6 +38,8 @@ from reclaim.simulate.geo import (
     series_matrix_gz,
 )
 from reclaim.simulate.hgnc import FIRST_ID
+from reclaim.simulate.outcomes import Outcomes, endpoint_of
+from reclaim.simulate.pairs import couple
 from reclaim.simulate.variation import MARKERS, variation
 from reclaim.simulate.xena import clinical_matrix, matrix_gz, phenotype_gz, probemap, with_old_names
 from reclaim.sources.gdc import data_url
@@ -74,19 +80,30 @@ def simulate_expression(
     tests = [
         test
         for _, test in study.tests()
-        if isinstance(test, DifferentialExpression) and set(names) & set(test.datasets)
+        if isinstance(test, get_args(Sampled)) and set(names) & set(test.datasets)
     ]
     samples = simulated_samples(datasets, tests)
+    for column in drawn_covariates(datasets, tests):
+        if column in study.gene_sets:
+            continue  # a score of genes
+        samples[column] = [f"{value:.1f}" for value in generator.uniform(*COVARIATE, len(samples))]
     for column in purity_columns(datasets):
         samples[column] = [f"{purity:.3f}" for purity in generator.uniform(*PURITY, len(samples))]
     genes, effects = all_genes(study), planted(study, names, world)
-    strata = next((test.strata for test in tests if test.strata), None)
+    strata = next(filter(None, map(strata_of, tests)), None)
     level = generator.normal(6, GENE_SPREAD, len(genes))
     tested = np.isin(genes, tested_genes(study))
     level[tested] = generator.normal(NAMED_LEVEL, NAMED_SPREAD, tested.sum())
     moved = shifts(derived_columns(datasets), samples, genes, effects, strata, world, generator)
-    noise = NOISE[kind_of_design(datasets, tests)] * variation(len(samples), genes, generator)
-    return SimulatedExpression(samples, genes, level + moved + noise), {
+    varied = variation(len(samples), genes, generator)
+    couple(varied, genes, [test for test in tests if isinstance(test, Coexpression)], study, world, generator)
+    log2_mean = level + moved + NOISE[kind_of_design(datasets, tests)] * varied
+    table = derive_columns(samples, derived_columns(datasets))
+    for column, values in (
+        _outcomes(study, names, tests).columns(table, log2_mean, genes, world, generator).items()
+    ):
+        samples[column] = values
+    return SimulatedExpression(samples, genes, log2_mean), {
         "design": describe_design(samples),
         "effects": [
             {
@@ -97,6 +114,15 @@ def simulate_expression(
             for one in effects
         ],
     }
+
+
+def _outcomes(study: Study, names: Sequence[str], tests: Sequence[Sampled]) -> Outcomes:
+    found = []
+    for test in tests:
+        if isinstance(test, Survival | EventShare):
+            own = [endpoint_of(test, study.datasets[name]) for name in names if name in test.datasets]
+            found += [(test, endpoint) for endpoint in own if endpoint is not None]
+    return Outcomes(study, found)
 
 
 def counts(expression: SimulatedExpression, generator: np.random.Generator) -> np.ndarray:

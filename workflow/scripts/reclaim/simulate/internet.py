@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+import pandas as pd
 
 from reclaim.config import World
-from reclaim.dataset import CbioportalDataset, Dataset, GdcDataset, GeoDataset, XenaDataset
+from reclaim.dataset import (
+    CbioportalDataset,
+    CbioportalExpressionDataset,
+    Dataset,
+    GdcDataset,
+    GeoDataset,
+    XenaDataset,
+)
+from reclaim.errors import UserError
 from reclaim.reference import SymbolReference
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.cbioportal import write_study
+from reclaim.simulate.cbioportal_expression import write_profiles
 from reclaim.simulate.cohort import simulate_cohort
-from reclaim.simulate.expression import all_genes, simulate_expression, write_expression
+from reclaim.simulate.expression import (
+    SimulatedExpression,
+    all_genes,
+    simulate_expression,
+    write_expression,
+)
+from reclaim.simulate.further_tables import add_tables, moved_columns
 from reclaim.simulate.gene_sets import gene_set_library
 from reclaim.simulate.hgnc import hgnc_complete_set
 from reclaim.simulate.truth import plant
@@ -35,14 +52,31 @@ def simulate_study(study: Study, world: World, seed: int, store: Path) -> dict[s
         "seed": seed,
         "datasets": {},
     }
+    _refuse_two_archives(study)
     for name, dataset in study.datasets.items():
         if isinstance(dataset, CbioportalDataset):
             manifest["datasets"][name] = _mutations(study, name, dataset, world, seed, store)
+    further: dict[str, pd.DataFrame] = {}
     for names in _same_source(study).values():
-        told = _expression(study, names, world, seed, store)
+        told = _expression(study, names, world, seed, store, further)
         manifest["datasets"] |= dict.fromkeys(names, told)
     manifest["references"] = _references(study, seed, store)
     return manifest
+
+
+def _refuse_two_archives(study: Study) -> None:
+    """Mutations and expression of one study of cBioPortal lie in one archive, which is made for either."""
+    archives = {
+        one.study: name
+        for name, one in study.datasets.items()
+        if isinstance(one, CbioportalDataset) and one.layout == "archive"
+    }
+    for name, one in study.datasets.items():
+        if isinstance(one, CbioportalExpressionDataset) and one.study in archives:
+            raise UserError(
+                f"datasets: {archives[one.study]} and {name}: mutations and expression of the same study "
+                f"{one.study} cannot be simulated; put their claims into two study files, or run on public data"
+            )
 
 
 def _mutations(
@@ -75,21 +109,50 @@ def _same_source(study: Study) -> dict[str, list[str]]:
             found.setdefault(f"{dataset.hub}/{dataset.sample_table}", []).append(name)
         elif isinstance(dataset, GdcDataset):
             found.setdefault(dataset.project, []).append(name)
+        elif isinstance(dataset, CbioportalExpressionDataset):
+            found.setdefault(f"cbioportal/{dataset.study}", []).append(name)
     return found
 
 
-def _expression(study: Study, names: list[str], world: World, seed: int, store: Path) -> dict[str, Any]:
-    generator = _generator(study, names[0], world, seed)
-    expression, told = simulate_expression(study, names, world, generator)
+def _expression(
+    study: Study,
+    names: list[str],
+    world: World,
+    seed: int,
+    store: Path,
+    further: dict[str, pd.DataFrame],
+) -> dict[str, Any]:
+    """`further`: further sample tables that were written before, by URL."""
+    expression, told = simulate_expression(study, names, world, _generator(study, names[0], world, seed))
+    datasets = [study.datasets[name] for name in names]
+    profiles = [one for one in datasets if isinstance(one, CbioportalExpressionDataset)]
+    if profiles:
+        drawn = _generator(study, f"{names[0]} values", world, seed)
+        return {"urls": [write_profiles(expression, profiles, store, drawn)], **told}
+    files = _further_tables(expression, datasets, further)
+    for url, content in files.items():
+        _write(store, url, content)
+    if files:
+        moved = moved_columns([one for one in datasets if isinstance(one, XenaDataset)], expression.samples)
+        expression = replace(expression, samples=expression.samples.drop(columns=moved))
     urls: dict[str, None] = {}
-    for name in names:
-        dataset = study.datasets[name]
+    for dataset in datasets:
         assert not isinstance(dataset, CbioportalDataset)
         if isinstance(dataset, GeoDataset):
-            dataset = _with_columns_of_all(dataset, [study.datasets[other] for other in names])
+            dataset = _with_columns_of_all(dataset, datasets)
         drawn = _generator(study, f"{names[0]} values", world, seed)
         urls |= dict.fromkeys(write_expression(expression, dataset, store, drawn))
-    return {"urls": list(urls), **told}
+    return {"urls": [*urls, *files], **told}
+
+
+def _further_tables(
+    expression: SimulatedExpression, datasets: Sequence[Dataset], written: dict[str, pd.DataFrame]
+) -> Mapping[str, bytes]:
+    files: dict[str, bytes] = {}
+    for dataset in datasets:
+        if isinstance(dataset, XenaDataset):
+            files |= add_tables(written, expression.samples, dataset)
+    return files
 
 
 def _with_columns_of_all(dataset: GeoDataset, others: Sequence[Dataset]) -> GeoDataset:
@@ -117,11 +180,15 @@ def _references(study: Study, seed: int, store: Path) -> dict[str, Any]:
                 content = hgnc_complete_set(all_genes(study))
             else:
                 content = gene_set_library(study, name, np.random.default_rng([seed, crc32(name.encode())]))
-            path = store / store_path(request.url)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            _write(store, request.url, content)
             told[name] = request.url
     return told
+
+
+def _write(store: Path, url: str, content: bytes) -> None:
+    path = store / store_path(url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 def _generator(study: Study, name: str, world: World, seed: int) -> np.random.Generator:

@@ -95,7 +95,7 @@ def read_study_files(dataset: CbioportalDataset, paths: Mapping[str, Path], ledg
     sequenced = _case_list(files, dataset.study, "sequenced")
     if sequenced is None:
         raise AbsentData("no case list of sequenced samples (case_lists/cases_sequenced.txt) in this study")
-    clinical, patient_of = _clinical(files)
+    clinical, patient_of = read_clinical(files, ledger)
     unknown = sequenced - set(patient_of.index)
     ledger["sequenced samples without a clinical line"] += len(unknown)
 
@@ -120,7 +120,7 @@ def read_study_files(dataset: CbioportalDataset, paths: Mapping[str, Path], ledg
     )
 
 
-def _meta(handle: IO[bytes]) -> dict[str, str]:
+def read_meta(handle: IO[bytes]) -> dict[str, str]:
     """The `key: value` lines of a meta or case-list file."""
     lines = handle.read().decode("utf-8", "replace").splitlines()
     pairs = (line.split(":", 1) for line in lines if ":" in line)
@@ -132,7 +132,7 @@ def _data_file(files: StudyFiles, alteration: str, datatype: str, prefer: str) -
     found: dict[str, str] = {}
     for name in files.names():
         if name.startswith("meta_"):
-            meta = _meta(files.open(name))
+            meta = read_meta(files.open(name))
             if (meta.get("genetic_alteration_type"), meta.get("datatype")) == (alteration, datatype):
                 found[meta.get("stable_id", name)] = meta.get("data_filename", "")
     return found.get(prefer) or next((found[key] for key in sorted(found)), None)
@@ -142,26 +142,30 @@ def _case_list(files: StudyFiles, study: str, suffix: str) -> set[str] | None:
     """Sample names of the list `<study>_<suffix>`, or None when the study has no such list."""
     for name in files.names():
         if name.startswith("case_lists/"):
-            listing = _meta(files.open(name))
+            listing = read_meta(files.open(name))
             if listing.get("stable_id") == f"{study}_{suffix}":
                 return set(listing.get("case_list_ids", "").split())
     return None
 
 
-def _clinical(files: StudyFiles) -> tuple[pd.DataFrame, pd.Series]:
-    """Sample columns, with the patient's columns beside them, and the patient of every sample."""
-    sample_table, _ = _clinical_table(files, "data_clinical_sample.txt", ["SAMPLE_ID", "PATIENT_ID"])
-    sample_table = sample_table.drop_duplicates("SAMPLE_ID").set_index("SAMPLE_ID").rename_axis("sample")
+def read_clinical(files: StudyFiles, ledger: Counter[str]) -> tuple[pd.DataFrame, pd.Series]:
+    """Sample columns, with the patient's columns beside them, indexed by sample, and the patient of every sample.
+
+    A column of both tables is that of the sample. Raises AbsentData without data_clinical_sample.txt.
+    """
+    sample_table = _clinical_table(files, "data_clinical_sample.txt", ["SAMPLE_ID", "PATIENT_ID"], ledger)
+    sample_table = sample_table.set_index("SAMPLE_ID").rename_axis("sample")
     clinical = sample_table
     if "data_clinical_patient.txt" in files.names():
-        patients, _ = _clinical_table(files, "data_clinical_patient.txt", ["PATIENT_ID"])
-        patients = patients.drop_duplicates("PATIENT_ID").set_index("PATIENT_ID")
+        patients = _clinical_table(files, "data_clinical_patient.txt", ["PATIENT_ID"], ledger)
+        patients = patients.set_index("PATIENT_ID")
         new = patients[[column for column in patients.columns if column not in sample_table.columns]]
         clinical = sample_table.join(new, on="PATIENT_ID")
     return clinical, sample_table["PATIENT_ID"]
 
 
-def _clinical_table(files: StudyFiles, name: str, keys: list[str]) -> tuple[pd.DataFrame, int]:
+def _clinical_table(files: StudyFiles, name: str, keys: list[str], ledger: Counter[str]) -> pd.DataFrame:
+    """One line for each value of the first key."""
     if name not in files.names():
         raise AbsentData(f"no {name} in this study")
     table, line = read_table(files.open(name), files.label(name))
@@ -170,7 +174,11 @@ def _clinical_table(files: StudyFiles, name: str, keys: list[str]) -> tuple[pd.D
             raise UserError(
                 f"{files.label(name)}:{line}: no column {key!r}; expected cBioPortal's clinical format"
             )
-    return table, line
+    named = table[keys].notna().all(axis=1)
+    ledger[f"clinical lines without {' or '.join(keys)}"] += int((~named).sum())
+    repeated = named & table[keys[0]].duplicated()
+    ledger[f"clinical lines that repeat a {keys[0]}"] += int(repeated.sum())
+    return table[named & ~repeated]
 
 
 def _copy_number(handle: IO[bytes], name: str, ledger: Counter[str]) -> tuple[pd.DataFrame, set[str]]:

@@ -1,4 +1,4 @@
-"""From stored bytes of an expression data set to its canonical object, with a ledger of what was dropped."""
+"""From stored bytes of expression, or of a clinical table, to the canonical object, with a ledger of what was dropped."""
 
 from __future__ import annotations
 
@@ -11,8 +11,21 @@ import numpy as np
 
 from reclaim.dataset import ExpressionDataset, FileDataset
 from reclaim.errors import AbsentData
-from reclaim.expression import PATIENT, derive_columns, empty, select_samples, validated
-from reclaim.expression_dataset import GdcDataset, GeoDataset, SupplementaryTable, XenaDataset
+from reclaim.expression import (
+    PATIENT,
+    derive_columns,
+    empty,
+    one_sample_per_patient,
+    select_samples,
+    validated,
+)
+from reclaim.expression_dataset import (
+    CbioportalExpressionDataset,
+    GdcDataset,
+    GeoDataset,
+    SupplementaryTable,
+    XenaDataset,
+)
 from reclaim.features import Key, to_symbols
 from reclaim.ledger import Ledger
 from reclaim.retrieve.receipt import Receipt
@@ -27,9 +40,10 @@ HUMAN = "Homo sapiens"
 
 
 def load_expression(
-    dataset: ExpressionDataset, receipt: Receipt, store: Path, symbols: SymbolTable
+    dataset: ExpressionDataset, receipt: Receipt, store: Path, symbols: SymbolTable | None
 ) -> tuple[anndata.AnnData, Ledger]:
-    """The samples of the data set under approved symbols (validated), and the ledger of its loading.
+    """The samples of the data set under approved symbols (validated), and the ledger of its loading. A clinical
+    table has no genes and needs no `symbols`.
 
     Data that their service does not have, or that do not match their description, give an empty object and a
     ledger with status `absent`.
@@ -38,15 +52,19 @@ def load_expression(
     try:
         if receipt.status == "absent":
             raise AbsentData(receipt.reason)
-        data, key = _read(dataset, receipt.open(store), dropped)
+        data, key = _read(dataset, receipt.open(store), symbols, dropped)
         if not isinstance(dataset, XenaDataset):  # Xena's choice of columns to read rests on them already
             data.obs = derive_columns(data.obs, dataset.derive)
         if dataset.expect and not select(data.obs, dataset.expect).any():
             raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
         data, flow = select_samples(data, dataset.samples)
+        if isinstance(dataset, CbioportalExpressionDataset):
+            data = one_sample_per_patient(data, flow)
     except AbsentData as reason:
         return empty(), Ledger(status="absent", reason=str(reason), simulated=receipt.simulated)
-    data = to_symbols(data, symbols, key, dropped)
+    if key is not None:
+        assert symbols is not None
+        data = to_symbols(data, symbols, key, dropped)
     counts = {name: count for name, count in sorted(dropped.items()) if count}
     return validated(_plain(data)), Ledger(
         status="present", simulated=receipt.simulated, flow=flow, dropped=counts
@@ -54,25 +72,34 @@ def load_expression(
 
 
 def _read(
-    dataset: ExpressionDataset, files: Mapping[str, Path], dropped: Counter[str]
-) -> tuple[anndata.AnnData, Key]:
-    """Samples x features with the source's own names, and what names the features."""
+    dataset: ExpressionDataset, files: Mapping[str, Path], symbols: SymbolTable | None, dropped: Counter[str]
+) -> tuple[anndata.AnnData, Key | None]:
+    """Samples x features with the source's own names, and what names the features; None of a clinical table."""
     if isinstance(dataset, XenaDataset):
         return _xena(dataset, files, dropped), dataset.features
     if isinstance(dataset, GdcDataset):
         return _gdc(files, dropped), "ensembl"
+    if isinstance(dataset, CbioportalExpressionDataset):
+        assert symbols is not None
+        return _cbioportal(dataset, files, symbols, dropped), "given"
     if isinstance(dataset, GeoDataset):
         return _geo(dataset, files, dropped)
+    if dataset.format == "clinical_table":
+        return _clinical(dataset, files, dropped), None
     return _local(dataset, files, dropped)
 
 
 def _xena(dataset: XenaDataset, files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:
+    from reclaim.sources.further_tables import check_found, with_further_tables
     from reclaim.sources.xena import patients, read_matrix, read_phenotype, read_probemap
 
     table = read_phenotype(files["sample_table"], dropped)
     table[PATIENT] = patients(table.index)
+    table, found = with_further_tables(table, dataset.further_tables, files, dropped)
     table = derive_columns(table, dataset.derive)
     wanted = table[np.asarray(select(table, dataset.samples), bool)] if dataset.samples else table
+    # A selection may rest on these columns, and then leave nothing of a table that fits no sample.
+    check_found(found.loc[wanted.index] if len(wanted) else found, dataset.further_tables, dropped)
     probemap = read_probemap(files["probe_map"]) if dataset.probe_map else None
     return read_matrix(files["matrix"], wanted, dataset.values, probemap, dropped)
 
@@ -82,6 +109,25 @@ def _gdc(files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:
 
     chosen = one_aliquot_per_sample(read_files_answer(files["files"], dropped), dropped)
     return join_star_counts(chosen, files, dropped)
+
+
+def _cbioportal(
+    dataset: CbioportalExpressionDataset,
+    files: Mapping[str, Path],
+    symbols: SymbolTable,
+    dropped: Counter[str],
+) -> anndata.AnnData:
+    from reclaim.sources.cbioportal_expression import name_by_entrez, read_profile
+
+    data = read_profile(dataset, files["archive"], dropped)
+    name_by_entrez(data, symbols, dropped)
+    return data
+
+
+def _clinical(dataset: FileDataset, files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:
+    from reclaim.sources.clinical_table import read_clinical_table
+
+    return read_clinical_table(dataset, files["data"], dropped)
 
 
 def _geo(

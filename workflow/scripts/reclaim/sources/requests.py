@@ -10,11 +10,19 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from reclaim.dataset import CbioportalDataset, Dataset, FileDataset, GdcDataset, GeoDataset, XenaDataset
+from reclaim.dataset import (
+    CbioportalDataset,
+    CbioportalExpressionDataset,
+    Dataset,
+    FileDataset,
+    GdcDataset,
+    GeoDataset,
+    XenaDataset,
+)
 from reclaim.errors import UserError
 from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection, Reference, SymbolReference
 from reclaim.retrieve.receipt import Request
-from reclaim.sources.gdc import files_query_url
+from reclaim.sources.gdc import data_url, files_query_url
 
 DATAHUB_ARCHIVE = "https://datahub.assets.cbioportal.org/{study}.tar.gz"
 DATAHUB_FILE = "https://media.githubusercontent.com/media/cBioPortal/datahub/master/public/{study}/{file}"
@@ -62,17 +70,12 @@ def requests_for(dataset: Dataset | Reference, beside: Path) -> list[Request]:
         case MsigdbCollection():
             return [Request("gmt", url=MSIGDB.format(release=dataset.release, collection=dataset.collection))]
         case XenaDataset():
-            paths = {name: getattr(dataset, name) for name in ("matrix", "sample_table", "probe_map")}
-            return [
-                Request(name, url=XENA.format(hub=dataset.hub, path=quote(path, safe="")))
-                for name, path in paths.items()
-                if path
-            ]
+            return requests_for_xena(dataset)
         case GeoDataset():
             return _geo(dataset)
         case GdcDataset():
             return [Request("files", url=files_query_url(dataset.project))]
-        case CbioportalDataset(layout="archive"):
+        case CbioportalDataset(layout="archive") | CbioportalExpressionDataset():
             return [Request("archive", url=DATAHUB_ARCHIVE.format(study=dataset.study))]
     names = DATAHUB_FILES + (DATAHUB_COPY_NUMBER_FILES if dataset.copy_number else ())
     return [Request(name, url=DATAHUB_FILE.format(study=dataset.study, file=name)) for name in names]
@@ -82,11 +85,24 @@ def further_requests(dataset: Dataset | Reference, files: Mapping[str, Path]) ->
     """Files that only a fetched one names: the aliquots in GDC's answer."""
     if not isinstance(dataset, GdcDataset):
         return []
-    from reclaim.sources.gdc import data_url, one_aliquot_per_sample, read_files_answer
+    from reclaim.sources.gdc import one_aliquot_per_sample, read_files_answer
 
     dropped: Counter[str] = Counter()
     chosen = one_aliquot_per_sample(read_files_answer(files["files"], dropped), dropped)
     return [Request(str(file_id), url=data_url(str(file_id))) for file_id in chosen["file_id"]]
+
+
+def requests_for_xena(dataset: XenaDataset) -> list[Request]:
+    """Its matrix, its tables at the hub, and those at the Genomic Data Commons."""
+    paths = {name: getattr(dataset, name) for name in ("matrix", "sample_table", "probe_map")}
+    paths |= {name: one.table for name, one in dataset.further_tables.items()}
+    requests = [
+        Request(name, url=XENA.format(hub=dataset.hub, path=quote(path, safe="")))
+        for name, path in paths.items()
+        if path
+    ]
+    further = dataset.further_tables.items()
+    return requests + [Request(name, url=data_url(one.gdc_file)) for name, one in further if one.gdc_file]
 
 
 def _geo(dataset: GeoDataset) -> list[Request]:

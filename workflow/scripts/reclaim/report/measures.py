@@ -1,0 +1,157 @@
+"""Tests in plain words: what is computed, what its numbers mean, and how an endpoint is read from columns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+
+from reclaim.claim_tests import ClaimTest, Coexpression, Contrast, EventShare, GeneFeature, Survival
+from reclaim.dataset import Dataset, ExpressionKeys
+from reclaim.endpoint import Endpoint
+from reclaim.report.words import listing
+from reclaim.selection import describe
+from reclaim.study import LibrarySet
+
+Sets = Mapping[str, Sequence[str] | LibrarySet]
+LONGEST_SET = 12
+"""Members of a set that are named one by one."""
+
+
+def measure(test: ClaimTest, sets: Sets) -> str:
+    """What the test computes and what its effect means; `sets` are the gene sets of the study."""
+    match test:
+        case Coexpression():
+            return _coexpression(test, sets)
+        case Survival():
+            return _survival(test, sets)
+        case EventShare():
+            return (
+                f"Of all events that were seen, the share that came after {test.after_years:g} years. Events that "
+                "follow-up was too short to see are missing from it, most of them late ones: the note of each row "
+                "therefore tells the cumulative incidence, with competing risks, at that time and at the end of "
+                "follow-up."
+            )
+    return kind(test)
+
+
+def kind(test: ClaimTest) -> str:
+    """What tests of this kind compute, from their documentation."""
+    return " ".join((inspect.getdoc(type(test)) or test.analysis).split())
+
+
+def _coexpression(test: Coexpression, sets: Sets) -> str:
+    first, second = map(feature_in_words, test.features)
+    said = [
+        f"Spearman’s rank correlation over samples: do those with more of {first} have more of {second}? 1 means "
+        "always, 0 no relation, −1 always less."
+    ]
+    scores = [name for name in test.adjust if name in sets]
+    if test.adjust:
+        given = [f"the score of {name}" if name in sets else name for name in test.adjust]
+        said.append(
+            f"Adjusted for {listing(given)}: correlated is what these leave unexplained of the ranks of both (partial "
+            "correlation)."
+        )
+    named = [feature.gene_set for feature in test.features if feature.gene is None]
+    if named or scores:
+        said.append(
+            "The score of a set in a sample is the mean of its members, each scaled to a standard deviation of 1; "
+            "genes that are tested are no members of what they are compared with or adjusted for."
+        )
+    said += _sets_in_words([*(name for name in named if isinstance(name, str)), *scores], sets)
+    if test.strata:
+        said.append(f"Each value of {test.strata} is tested by itself.")
+    said.append("The 95 % interval is that of the bootstrap: samples drawn anew, with replacement.")
+    return " ".join(said)
+
+
+def _survival(test: Survival, sets: Sets) -> str:
+    said = []
+    if test.feature:
+        values = "log2 value" if test.feature.gene else "mean log2 value"
+        said.append(
+            f"Hazard ratio per standard deviation of the {values} of {feature_in_words(test.feature)} (Cox’s "
+            "proportional hazards): 2 means that, at any time, the event strikes those still without it twice as often "
+            "when they have one standard deviation more; 1 means no relation."
+        )
+        said += _sets_in_words([test.feature.gene_set] if isinstance(test.feature.gene_set, str) else [], sets)
+    elif test.contrast:
+        said.append(
+            "Hazard ratio of case to control (Cox’s proportional hazards): 2 means that, at any time, the event strikes "
+            "those still without it twice as often in the case group; 1 means no difference."
+        )
+    if test.covariates:
+        said.append(f"Adjusted for {listing(test.covariates)}, in patients who have {_all_of(test.covariates)}.")
+    if test.from_years:
+        said.append(
+            f"Only what happens after {test.from_years:g} years counts, among those still under observation then."
+        )
+    if test.horizon_years:
+        said.append(f"Follow-up is cut at {test.horizon_years:g} years: what happens later does not count.")
+    return " ".join(said)
+
+
+def _all_of(covariates: Sequence[str]) -> str:
+    return "it" if len(covariates) == 1 else "both" if len(covariates) == 2 else "all of them"
+
+
+def feature_in_words(feature: GeneFeature) -> str:
+    """The gene, or the set by its name or its members."""
+    if feature.gene:
+        return feature.gene
+    return feature.gene_set if isinstance(feature.gene_set, str) else listing(feature.gene_set or [])
+
+
+def groups_in_words(contrast: Contrast) -> str:
+    """Case against control."""
+    return f"{describe(contrast.case)} against {describe(contrast.control)}"
+
+
+def _sets_in_words(names: Sequence[str], sets: Sets) -> list[str]:
+    """What stands behind the name of a set."""
+    said = []
+    for name in dict.fromkeys(names):
+        one = sets.get(name)
+        if isinstance(one, LibrarySet):
+            said.append(f"{name} is the set {one.set} of {one.library}.")
+        elif one:
+            more = len(one) - LONGEST_SET
+            members = list(one) if more <= 0 else [*one[:LONGEST_SET], f"{more} more"]
+            said.append(f"{name} is {listing(members)}.")
+    return said
+
+
+def endpoint_name(test: Survival | EventShare) -> str:
+    """A name for titles: that of the data sets, or the column of the event."""
+    if isinstance(test.endpoint, Endpoint):
+        return test.endpoint.event
+    return test.endpoint.replace("_", " ")
+
+
+def endpoint_in_words(endpoint: Endpoint) -> str:
+    """Such as `the event is STATUS dead; nothing so far: alive (any other value is left out); time: DAYS, in days`."""
+    parts = [f"the event is {endpoint.event} {listing(endpoint.event_values, 'or')}"]
+    if endpoint.competing_values:
+        parts.append(f"ruled out by {listing(endpoint.competing_values, 'or')}, which compete with it")
+    if endpoint.censored_values:
+        parts.append(f"nothing so far: {listing(endpoint.censored_values, 'or')} (any other value is left out)")
+    else:
+        parts.append("any other value means nothing so far")
+    parts.append(f"time: {endpoint.time}, in {endpoint.time_unit}")
+    return "; ".join(parts)
+
+
+def endpoint_by_dataset(test: ClaimTest, datasets: Mapping[str, Dataset]) -> str:
+    """How the endpoint of a test is read from the columns of its data sets; empty for a test without one."""
+    if not isinstance(test, Survival | EventShare):
+        return ""
+    if isinstance(test.endpoint, Endpoint):
+        return endpoint_in_words(test.endpoint)
+    by_words: dict[str, list[str]] = {}
+    for name in test.datasets:
+        dataset = datasets[name]
+        known = dataset.endpoints if isinstance(dataset, ExpressionKeys) else {}
+        words = endpoint_in_words(known[test.endpoint]) if test.endpoint in known else "not described"
+        by_words.setdefault(words, []).append(name)
+    described = [f"in {listing(names)} {words}" for words, names in by_words.items()]
+    return f"{endpoint_name(test)}: {'. '.join(described)}"
