@@ -28,7 +28,7 @@ def claim_as_test(
     for part in reading.primary:
         label = f"Primary test {part.test.id}" if len(reading.primary) > 1 else "Primary test"
         lines += [
-            (label, f"{ended(subject(part.test))} {measure(part.test, study.gene_sets)}"),
+            (label, f"{sentence(subject(part.test))} {measure(part.test, study.gene_sets)}"),
             ("Data sets", ended("; ".join(cohorts(part.test, study.datasets)))),
         ]
         endpoint = endpoint_by_dataset(part.test, study.datasets)

@@ -129,8 +129,8 @@ def endpoint_name(test: Survival | EventShare) -> str:
 
 
 def endpoint_in_words(endpoint: Endpoint) -> str:
-    """Such as `the event is STATUS dead; nothing so far: alive (any other value is left out); time: DAYS, in days`."""
-    parts = [f"the event is {endpoint.event} {listing(endpoint.event_values, 'or')}"]
+    """Such as `event: STATUS is dead; nothing so far: alive (any other value is left out); time: DAYS, in days`."""
+    parts = [f"event: {endpoint.event} is {listing(endpoint.event_values, 'or')}"]
     if endpoint.competing_values:
         parts.append(f"ruled out by {listing(endpoint.competing_values, 'or')}, which compete with it")
     if endpoint.censored_values:
@@ -153,5 +153,5 @@ def endpoint_by_dataset(test: ClaimTest, datasets: Mapping[str, Dataset]) -> str
         known = dataset.endpoints if isinstance(dataset, ExpressionKeys) else {}
         words = endpoint_in_words(known[test.endpoint]) if test.endpoint in known else "not described"
         by_words.setdefault(words, []).append(name)
-    described = [f"in {listing(names)} {words}" for words, names in by_words.items()]
-    return f"{endpoint_name(test)}: {'. '.join(described)}"
+    described = [f"{listing(names)}: {words}" for words, names in by_words.items()]
+    return f"{endpoint_name(test)}. {'. '.join(described)}"

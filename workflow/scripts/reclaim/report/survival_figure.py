@@ -41,7 +41,9 @@ YEARS = (1, 2, 5, 10, 20, 50)
 LETTER, LETTERS_HIGH, PAD = 0.076, 0.15, 0.03
 """Inches: a letter of a label, its height, and its distance from the curve."""
 
-MOST_NUMBERS = int((WIDTH - LEFT - RIGHT) / 0.44)
+DIGIT, BETWEEN = 0.07, 0.13
+"""Inches: a digit of a number at risk, and the room between two numbers."""
+
 LONGEST_LABEL, LONGEST_HEADING, LONGEST_GROUP = 26, 52, 46
 TRIED = 80
 
@@ -117,7 +119,9 @@ def survival_panel(
 def shown_years(curves: Sequence[Curve]) -> list[int]:
     """Whole years that have a tick, and the patients at risk below it: so few that their numbers stand apart."""
     end = _end(curves)
-    step = next((step for step in YEARS if end / step < MOST_NUMBERS), YEARS[-1])
+    longest = max(len(count(number)) for curve in curves for number in [*curve.at_risk, 0])
+    most = (WIDTH - LEFT - RIGHT) / (longest * DIGIT + BETWEEN)
+    step = next((step for step in YEARS if end / step <= most), YEARS[-1])
     return list(range(0, int(end) + 1, step))
 
 
@@ -211,7 +215,8 @@ def _label_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     the line stands below with its label."""
     taken: list[_Box] = []
     for i, (curve, text) in enumerate(zip(curves, short_labels(curves), strict=True)):
-        box = _place(curves, i, text, taken)
+        found = ((_place(curves, i, words, taken), words) for words in (text, _in_two_lines(text)))
+        box, text = next(((box, words) for box, words in found if box), (None, text))
         if box is None:
             continue
         taken.append(box)
@@ -220,7 +225,8 @@ def _label_curves(axes: Axes, curves: Sequence[Curve]) -> None:
             (box.bottom + box.top) / 2,
             text,
             ha="center",
-            va="center_baseline",
+            va="center",
+            linespacing=1.0,
             fontsize=8.5,
             color=_styles(curves)[i][0],
             zorder=4,
@@ -228,11 +234,19 @@ def _label_curves(axes: Axes, curves: Sequence[Curve]) -> None:
         )
 
 
+def _in_two_lines(text: str) -> str:
+    """Broken at the space that is nearest to its middle."""
+    spaces = [i for i, letter in enumerate(text) if letter == " "]
+    cut = min(spaces, key=lambda i: abs(2 * i - len(text)), default=None)
+    return text if cut is None else f"{text[:cut]}\n{text[cut + 1 :]}"
+
+
 def _place(curves: Sequence[Curve], own: int, text: str, taken: Sequence[_Box]) -> _Box | None:
     """The free place at a curve that is furthest from what else is drawn."""
     end = _end(curves)
-    width = len(text) * LETTER * end / (WIDTH - LEFT - RIGHT)
-    height, pad = LETTERS_HIGH / BODY, PAD / BODY
+    lines = text.split("\n")
+    width = max(map(len, lines)) * LETTER * end / (WIDTH - LEFT - RIGHT)
+    height, pad = len(lines) * LETTERS_HIGH / BODY, PAD / BODY
     best, furthest = None, 0.0
     for i in range(TRIED + 1):
         years = end * i / TRIED
