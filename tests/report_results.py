@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from html import unescape
 from typing import Any
 
 import builders
@@ -25,6 +27,20 @@ from reclaim.verdict import Calibration, assess
 SCRIPT = "<script>alert('x')</script>"
 NEARLY_ALL = {"rule": "bound", "bound": "nearly_all"}
 VERSIONS = {"reclaim": "1.2.3"}
+SPACE = "\u00a0"
+
+
+def text_of(page: str) -> str:
+    """What a reader sees: no tags, no style, single spaces."""
+    body = re.sub(r"<(style|svg).*?</\1>", " ", page[page.index("<body") :], flags=re.DOTALL)
+    body = re.sub(r"</?(a|b|code|em|span|strong)\b[^>]*>", "", body)
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)).replace(SPACE, " "))
+
+
+def section_of(page: str, claim: str) -> str:
+    """The detail of one claim."""
+    start = page.index(f'<article class="claim" id="a_study-{claim}"')
+    return page[start : page.index("</article>", start)]
 
 
 def small_study(**changes: Any) -> Study:
@@ -103,6 +119,150 @@ def small_evidence(data: str = "public") -> list[EvidenceRow]:
         builders.evidence("a", -2.0, 0.3, claim="C5", test="pair", data=data, groups={"both": 3}, **odds),
         builders.evidence("b", -1.5, 0.4, claim="C5", test="pair", data=data, groups={"both": 5}, **odds),
     ]
+
+
+RELAPSE_A = {
+    "time": "DAYS",
+    "time_unit": "days",
+    "event": "STATUS",
+    "event_values": ["1"],
+    "censored_values": ["0"],
+}
+RELAPSE_B = {"time": "RFS", "time_unit": "months", "event": "RFS_STATUS", "event_values": ["back", "Back"]}
+ARMS = {"case": {"er": "Negative"}, "control": {"any_of": [{"er": "Positive"}, {"pr": "Positive"}]}}
+
+
+def survival_test(test_id: str = "lived", role: str = "primary", **changes: Any) -> dict[str, Any]:
+    """The hazard of relapse per standard deviation of GENE1 on data sets a and b, claimed positive."""
+    about = {} if "contrast" in changes else {"feature": {"gene": "GENE1"}}
+    test = {
+        "id": test_id,
+        "role": role,
+        "analysis": "survival",
+        "datasets": ["a", "b"],
+        "endpoint": "relapse",
+    }
+    return test | about | {"expected": "positive"} | changes
+
+
+def pair_test(test_id: str = "together", role: str = "primary", **changes: Any) -> dict[str, Any]:
+    """GENE1 with GENE2 over the samples of data sets a and b, claimed positive."""
+    return {
+        "id": test_id,
+        "role": role,
+        "analysis": "coexpression",
+        "datasets": ["a", "b"],
+        "features": [{"gene": "GENE1"}, {"gene": "GENE2"}],
+        "expected": "positive",
+        **changes,
+    }
+
+
+def late_test(test_id: str = "late", role: str = "primary", **changes: Any) -> dict[str, Any]:
+    """The share of relapses after five years on data sets a and b."""
+    test = {
+        "id": test_id,
+        "role": role,
+        "analysis": "event_share",
+        "datasets": ["a", "b"],
+        "endpoint": "relapse",
+    }
+    return test | {"after_years": 5} | changes
+
+
+def outcome_study(*claims: dict[str, Any], **changes: Any) -> Study:
+    """S1 the hazard by a gene, S2 that between groups, X1 a correlation, E1 a share of late events."""
+    both = claims or (
+        builders.claim(
+            survival_test(),
+            survival_test(
+                "after_five", "sensitivity", from_years=5, datasets=["a"], specification="after five years"
+            ),
+            survival_test("given_age", "sensitivity", covariates=["AGE"]),
+            claim_id="S1",
+            statement=f"Patients with much GENE1 {SCRIPT} relapse early.",
+        ),
+        builders.claim(survival_test("groups", contrast=ARMS, horizon_years=5), claim_id="S2"),
+        builders.claim(
+            pair_test(),
+            pair_test("given_cells", "sensitivity", adjust=["AGE", "cells"]),
+            claim_id="X1",
+            statement="GENE1 and GENE2 go together.",
+        ),
+        builders.claim(late_test(), claim_id="E1", decision={"rule": "bound", "bound": "rare"}),
+    )
+    values = builders.study_values(
+        *both,
+        a=builders.geo_dataset(endpoints={"relapse": RELAPSE_A}, patients="pool_a"),
+        b=builders.geo_dataset(series="GSE2", endpoints={"relapse": RELAPSE_B}, patients="pool_b"),
+    )
+    return Study.model_validate(values | {"gene_sets": {"cells": ["GENE7", "GENE8"]}} | changes)
+
+
+def outcome_rows(data: str = "public", **effects: float) -> list[EvidenceRow]:
+    """Rows of the tests of `outcome_study` with these effects, the same on every data set of a test: logarithms of
+    hazard ratios with standard error 0.1, correlations with 0.1 on the scale of Fisher's z."""
+    study = outcome_study()
+    rows = []
+    for claim, test in study.tests():
+        for name in test.datasets:
+            common: dict[str, Any] = {"claim": claim.id, "test": test.id, "role": test.role, "data": data}
+            effect = effects.get(test.id, 0.7)
+            if test.analysis == "event_share":
+                rows.append(builders.share_evidence(name, 3, 200, **common, analysis=test.analysis))
+                continue
+            about: dict[str, Any] = {"effect_name": "spearman_rho", "n": 120, "analysis": test.analysis}
+            if test.analysis == "survival":
+                groups = "_groups" if test.id == "groups" else ""
+                about |= {"effect_name": f"log_hazard_ratio{groups}", "n_events": 90}
+            rows.append(builders.evidence(name, effect, **common, groups={}, **about))
+    return rows
+
+
+def curve(label: str, times: Sequence[float], share: Sequence[float], **changes: Any) -> dict[str, Any]:
+    """A line of a figure: four patients, one of whom has the event at each step."""
+    years = range(int(times[-1]) + 1)
+    events = len(times) - 1 - (share[-1] == share[-2])
+    values = {
+        "label": label,
+        "quantity": "survival",
+        "times": list(times),
+        "share": list(share),
+        "at_risk": [4 - sum(time < year for time in times[1:]) for year in years],
+        "n": 4,
+        "events": events,
+    }
+    return values | changes
+
+
+def outcome_curves() -> dict[str, list[dict[str, Any]]]:
+    """Of the primary tests on both data sets, and of a sensitivity test."""
+    halves = [
+        curve("GENE1 above its median", [0, 1, 2, 3, 4], [1, 0.75, 0.5, 0.25, 0.25]),
+        curve("GENE1 up to its median", [0, 2, 6], [1, 0.75, 0.75]),
+    ]
+    arms = [
+        curve("case", [0, 1, 2, 5], [0, 0.25, 0.5, 0.5], quantity="cumulative_incidence"),
+        curve(
+            "control", [0, 4, 5], [0, 0.25, 0.25], quantity="cumulative_incidence", n=1904, at_risk=[1904] * 6
+        ),
+    ]
+    return {
+        "lived/a": halves,
+        "lived/b": halves,
+        "after_five/a": [curve("GENE1 above its median", [5, 6, 7], [1, 0.75, 0.75])],
+        "groups/a": arms,
+        "groups/b": [],
+    }
+
+
+def outcome_page(
+    run: str = "public", curves: Mapping[str, list[dict[str, Any]]] | None = None, **effects: float
+) -> str:
+    """The report page of the outcome study."""
+    data = "public" if run == "public" else "simulated"
+    drawn = outcome_curves() if curves is None else curves
+    return small_page(run, outcome_study(), outcome_rows(data, **effects), curves=drawn)
 
 
 def rate(passing: int, ci_low: float, ci_high: float, n: int = 1000) -> Rate:
@@ -188,6 +348,7 @@ def small_results(
     study: Study | None = None,
     rows: Sequence[EvidenceRow] | None = None,
     calibration: StudyCalibration | None = None,
+    curves: Mapping[str, list[dict[str, Any]]] | None = None,
 ) -> StudyResults:
     """Assessed as the workflow does, with receipts and ledgers."""
     study = study or small_study()
@@ -216,6 +377,7 @@ def small_results(
             "b": Ledger(status="present", flow=flow),
         },
         calibration=calibration,
+        curves=curves or {},
     )
 
 
@@ -224,9 +386,11 @@ def small_page(
     study: Study | None = None,
     rows: Sequence[EvidenceRow] | None = None,
     calibration: StudyCalibration | None = None,
+    curves: Mapping[str, list[dict[str, Any]]] | None = None,
 ) -> str:
-    """The report page of the small study."""
-    return render_page(run, 1, [study_view(small_results(run, study, rows, calibration), run, 1)], VERSIONS)
+    """The report page of the small study, or of another one."""
+    results = small_results(run, study, rows, calibration, curves)
+    return render_page(run, 1, [study_view(results, run, 1)], VERSIONS)
 
 
 def full_page(run: str = "public", effects: Sequence[float] = (1.0, 1.0, 0.0)) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +127,35 @@ def test_a_single_cohort_is_consistent_whatever_its_size(results: Path) -> None:
     assert set(claims["data"]) == {"local"}
     page = (results / "report.html").read_text()
     assert "SIMULATED" not in page
+
+
+R_CODE = """
+suppressPackageStartupMessages(library(survival))
+t <- read.delim(commandArgs(TRUE)[1], check.names = FALSE, quote = "", na.strings = "NA")
+t$years <- t[["Overall Survival (Months)"]] / 12
+t$dead <- as.integer(t[["Overall Survival Status"]] == "1:DECEASED")
+receptors <- t[, c("ER Status", "PR Status", "HER2 Status")]
+t$tnbc <- as.numeric(rowSums(receptors == "Negative") == 3)
+t <- t[!is.na(t$tnbc) & !is.na(t$years) & !is.na(t$dead), c("years", "dead", "tnbc")]
+s <- survSplit(Surv(years, dead) ~ ., t, cut = 5, episode = "part", zero = -1)
+for (part in 1:2) {
+  fit <- coxph(Surv(years, dead) ~ tnbc, s[s$part == part, ])
+  cat(format(coef(fit), digits = 10), format(sqrt(vcov(fit)[1, 1]), digits = 10), "\\n")
+}
+"""
+
+
+def test_r_says_the_same_today(results: Path, realdata: Path) -> None:
+    if (
+        not shutil.which("Rscript")
+        or subprocess.run(["Rscript", "-e", "library(survival)"], check=False).returncode
+    ):
+        pytest.skip("no R with its package survival (Debian: r-cran-survival)")
+    table = realdata / "metabric" / "brca_metabric_clinical_data.tsv.gz"
+    done = subprocess.run(
+        ["Rscript", "-", str(table)], input=R_CODE, capture_output=True, text=True, check=True
+    )
+    for line, test in zip(done.stdout.splitlines(), ("early", "late"), strict=True):
+        effect, se = map(float, line.split())
+        assert row(results, test)["effect"] == pytest.approx(effect, abs=1e-4)
+        assert row(results, test)["se"] == pytest.approx(se, abs=1e-4)

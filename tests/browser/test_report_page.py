@@ -11,11 +11,12 @@ import tempfile
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from matplotlib.image import imread
-from report_results import SCRIPT, full_page, small_page
+from report_results import SCRIPT, full_page, outcome_page, small_page
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -168,15 +169,35 @@ def yellow_share(page: Path, folder: Path, width: int) -> float:
 
 @pytest.mark.parametrize("width", [SMALL_PHONE, PHONE, 768, DESKTOP])
 def test_the_page_is_never_wider_than_its_window(simulated: Path, tmp_path: Path, width: int) -> None:
-    """Wide tables and figures scroll by themselves. A frame stands for windows narrower than
-    chromium's smallest."""
-    frame = html.escape(simulated.read_text(encoding="utf-8"))
-    measure = (
-        "<body><iframe id='frame' style='height:900px;border:0;width:{width}px' srcdoc=\"{page}\"></iframe><script>"
-        "onload = () => {{ const root = frame.contentDocument.documentElement;"
-        "document.body.innerHTML = JSON.stringify([root.clientWidth, root.scrollWidth]); }}</script>"
-    )
-    wrapper = write(tmp_path, "wrapper.html", measure.format(width=width, page=frame))
-    client, scroll = json.loads(re.search(r"<body>(\[.*?\])", visit(wrapper).dom)[1])  # type: ignore[index]
+    """Wide tables and figures scroll by themselves."""
+    client, scroll = measured(simulated, tmp_path, width, "[root.clientWidth, root.scrollWidth]")
     assert client == width
     assert scroll <= client
+
+
+@pytest.mark.parametrize(("width", "columns"), [(SMALL_PHONE, 1), (DESKTOP, 2)])
+def test_survival_curves_fit_their_window(tmp_path: Path, width: int, columns: int) -> None:
+    """Panels of two data sets stand side by side where there is room, and need no scrolling anywhere."""
+    page = write(tmp_path, "outcomes.html", outcome_page("as_claimed"))
+    boxes = "Array.from(root.querySelectorAll('.panels svg'), one => one.getBoundingClientRect())"
+    found = measured(page, tmp_path, width, f"{boxes}.map(box => [box.left, box.right, root.scrollWidth])")
+    assert len(found) == 3
+    assert len({left for left, _, _ in found[:2]}) == columns
+    for left, right, scroll in found:
+        assert left >= 0
+        assert right <= width
+        assert right - left > 300
+        assert scroll <= width
+
+
+def measured(page: Path, folder: Path, width: int, what: str) -> Any:
+    """A list that a script finds of a page's `root`. A frame stands for windows narrower than chromium's smallest."""
+    frame = html.escape(page.read_text(encoding="utf-8"))
+    wrapper = write(
+        folder,
+        "wrapper.html",
+        f"<body><iframe id='frame' style='height:900px;border:0;width:{width}px' srcdoc=\"{frame}\"></iframe><script>"
+        "onload = () => { const root = frame.contentDocument.documentElement;"
+        f"document.body.innerHTML = JSON.stringify({what}); }}</script>",
+    )
+    return json.loads(re.search(r"<body>(\[.*?\])</body>", visit(wrapper).dom)[1])  # type: ignore[index]

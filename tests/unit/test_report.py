@@ -23,11 +23,13 @@ from report_results import (
     panel_evidence,
     panel_study,
     rate,
+    section_of,
     small_calibration,
     small_evidence,
     small_page,
     small_results,
     small_study,
+    text_of,
 )
 
 from reclaim.calibration.record import ClaimCalibration, Rate
@@ -60,19 +62,6 @@ SPACE = "\u00a0"
 
 page_of = cache(small_page)
 full_page_of = cache(full_page)
-
-
-def text_of(page: str) -> str:
-    """What a reader sees: no tags, no style, single spaces."""
-    body = re.sub(r"<(style|svg).*?</\1>", " ", page[page.index("<body") :], flags=re.DOTALL)
-    body = re.sub(r"</?(a|b|code|em|span|strong)\b[^>]*>", "", body)
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)).replace(SPACE, " "))
-
-
-def section_of(page: str, claim: str) -> str:
-    """The detail of one claim."""
-    start = page.index(f'<article class="claim" id="a_study-{claim}"')
-    return page[start : page.index("</article>", start)]
 
 
 def test_a_script_in_a_statement_is_shown_and_never_run() -> None:

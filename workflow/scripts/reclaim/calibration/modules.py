@@ -68,9 +68,10 @@ def rate_over_modules(passes: NDArray[np.bool_], weights: Floats | None, seed: i
     """Share of passes, its interval by resampling modules.
 
     `weights` is nulls x modules and says how much of a null belongs to each module (a gene to one, a set to
-    those of its members); None where modules are not known, which leaves the exact binomial interval. When
-    all nulls pass or none, resampling has nothing to tell: the interval is the exact binomial one of as many
-    trials as there are modules.
+    those of its members); None where modules are not known, which leaves the exact binomial interval. The interval
+    is never shorter than that one: sets that draw on the same modules are draws all the same. When all nulls
+    pass or none, resampling has nothing to tell: the interval is the exact binomial one of as many trials as
+    there are modules.
     """
     k, n = int(passes.sum()), len(passes)
     if weights is None or k in (0, n):
@@ -83,7 +84,8 @@ def rate_over_modules(passes: NDArray[np.bool_], weights: Floats | None, seed: i
     passing, every = weights[passes].sum(axis=0), weights.sum(axis=0)
     shares = (drawn @ passing) / (drawn @ every)
     low, high = np.quantile(shares, [0.025, 0.975])
-    return Rate(share=k / n, ci_low=float(min(low, k / n)), ci_high=float(max(high, k / n)), n=n)
+    least, most = exact_interval(k, n)
+    return Rate(share=k / n, ci_low=float(min(low, least)), ci_high=float(max(high, most)), n=n)
 
 
 def exact_interval(k: int, n: int) -> tuple[float, float]:

@@ -77,7 +77,9 @@ def _rates_in_words(
         null_gap = ""  # one reason for both, told once
     others = _others_in_words(background, agrees, noun, swapped) if background else ""
     if calibration.no_background:
-        others = f"a rate among comparable genes is not needed ({calibration.no_background.strip().rstrip('.')})"
+        others = (
+            f"a rate among comparable genes is not needed ({calibration.no_background.strip().rstrip('.')})"
+        )
     if null is None and others:
         return f"How often permuted labels would pass this rule is not known{null_gap}, and {others}"
     if null is None:

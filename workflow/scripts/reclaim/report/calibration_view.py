@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reclaim.calibration.record import Balance, ClaimCalibration, Rate
-from reclaim.claim_tests import ClaimTest, Coexpression, GeneFeature
+from reclaim.claim_tests import ClaimTest, Coexpression, GeneFeature, Survival
 from reclaim.judging import decision_for
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.decision import zones_of_claim
@@ -69,8 +69,10 @@ def calibration_view(
     if calibration.not_calibrated:
         return CalibrationView(heading, noun, calibration.subject, sentence(calibration.not_calibrated))
     assert claim.decision is not None
-    swapped = swapped_end(calibration.swapped, [part.test for part in reading.primary])
-    subject = swapped or calibration.subject
+    tests = [part.test for part in reading.primary]
+    swapped = swapped_end(calibration.swapped, tests)
+    # Of a conjunction the balance is that of its first part.
+    subject = swapped_end(calibration.swapped, tests[:1]) or calibration.subject
     rates = [("Permuted labels pass", rate_in_words(calibration.null_rate))]
     if not calibration.no_background:
         which = f", with {swapped} swapped" if swapped else ""
@@ -82,7 +84,7 @@ def calibration_view(
         reading=calibration_reading(calibration, claim.decision, agrees, noun, swapped),
         rates=rates,
         figure=_figure(claim, calibration, reading, noun, name, simulated),
-        facts=_facts(calibration, noun, subject, swapped),
+        facts=[*_permuted(calibration, reading.decisive.test), *_facts(calibration, noun, swapped)],
         balance=[_balance_line(one) for one in calibration.balance],
         balance_summary=_balance_summary(calibration, subject),
     )
@@ -147,23 +149,38 @@ def _figure(
         if part.scale == scale_of_distribution(distribution)
         else []
     )
-    return null_figure(distribution, calibration.subject, noun, zones, name, f"claim {claim.id}", simulated)
+    subject = "case to control" if noun == "group" else calibration.subject
+    return null_figure(distribution, subject, noun, zones, name, f"claim {claim.id}", simulated)
 
 
-def _facts(calibration: ClaimCalibration, noun: str, subject: str, swapped: str) -> list[tuple[str, str]]:
+def _permuted(calibration: ClaimCalibration, test: ClaimTest) -> list[tuple[str, str]]:
+    """What labels are, where no groups are compared by their expression."""
+    if calibration.null_rate is None or not isinstance(test, Coexpression | Survival):
+        return []
+    if isinstance(test, Coexpression):
+        what = "one end of the pair is dealt out anew among the samples"
+        what += ", as far as what is adjusted for leaves it unexplained" if test.adjust else ""
+    else:
+        what = f"the {'values' if test.feature else 'groups'} are dealt out anew among the patients"
+        what += ", while follow-up and covariates stay together" if test.covariates else ""
+    return [("Permuted labels", sentence(what))]
+
+
+def _facts(calibration: ClaimCalibration, noun: str, swapped: str) -> list[tuple[str, str]]:
     lines = []
     if calibration.no_background:
         lines.append(("Comparable genes", sentence(f"not needed: {calibration.no_background}")))
     if swapped:
         lines.append(
-            ("Which end was swapped", f"Each in turn; the larger rate counts, which is that with {swapped} swapped.")
+            (
+                "Which end was swapped",
+                f"Each in turn; the larger rate counts, which is that with {swapped} swapped.",
+            )
         )
     loadings = listing(calibration.loadings)
     if calibration.matched is not None:
         kinds = [CELL_TYPE] if any(one.name.startswith(CELL_TYPE) for one in calibration.balance) else []
-        lines.append(
-            (f"Matched on {listing([*kinds, *MATCHED_ON])}", rate_in_words(calibration.matched))
-        )
+        lines.append((f"Matched on {listing([*kinds, *MATCHED_ON])}", rate_in_words(calibration.matched)))
     if calibration.matched_on_loadings is not None:
         lines.append(
             (f"Matched also on loadings ({loadings})", rate_in_words(calibration.matched_on_loadings))
@@ -173,7 +190,9 @@ def _facts(calibration: ClaimCalibration, noun: str, subject: str, swapped: str)
     if calibration.loadings_gap:
         lines.append(("Loadings not matched", sentence(calibration.loadings_gap)))
     if calibration.background_rate is not None:
-        lines.append((f"Without correlated {noun}s", _uncorrelated(calibration, noun, subject)))
+        lines.append(
+            (f"Without correlated {noun}s", _uncorrelated(calibration, noun, swapped or calibration.subject))
+        )
     if calibration.null_rate is not None or calibration.background_rate is not None:
         lines.append(("In brackets", _intervals(calibration, noun)))
     return lines

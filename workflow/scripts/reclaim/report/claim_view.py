@@ -132,7 +132,9 @@ def claim_view(
         survival=[
             figure
             for part in reading.primary
-            if (figure := survival_figure(part, curves or {}, f"{study.id}-{part.test.id}--curves", simulated))
+            if (
+                figure := survival_figure(part, curves or {}, f"{study.id}-{part.test.id}--curves", simulated)
+            )
         ],
         naive=naive_readings(claim, reading, row.verdict, study),
         calibration=None
@@ -148,7 +150,8 @@ def claim_view(
         primary=[_test_view(study, claim, part) for part in reading.primary],
         gates=_gates(study, claim, evidence),
         others=[
-            _test_view(study, claim, part, reading.primary) for part in [*reading.sensitivity, *reading.supporting]
+            _test_view(study, claim, part, reading.primary)
+            for part in [*reading.sensitivity, *reading.supporting]
         ],
         without=[(item, OUTCOME_MARKS[item.outcome]) for item in left_out],
         without_summary=_without_summary(reading, left_out),
@@ -211,7 +214,12 @@ def _test_view(study: Study, claim: Claim, reading: Reading, primary: Sequence[R
     departs = "; ".join(nearest)
     lines = [("Other than the primary test", ended(departs or "nothing"))] if primary else []
     endpoint = endpoint_by_dataset(test, study.datasets)
-    if primary and endpoint not in ["", *(endpoint_by_dataset(part.test, study.datasets) for part in primary)]:
+    told = any(
+        set(test.datasets) <= set(part.test.datasets)
+        and getattr(test, "endpoint", None) == getattr(part.test, "endpoint", None)
+        for part in primary
+    )
+    if primary and endpoint and not told:
         lines.append(("Endpoint", sentence(endpoint)))
     if not judged and reading.rows:
         lines.append(("Not judged", "the claim’s rule is for another kind of test; this one is only shown."))

@@ -51,12 +51,14 @@ class EvidenceTable:
 
 def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceTable:
     """Rows of one test. Flags are told in words; a gate's outcome is that it passes or fails."""
-    scale = scale_of(next((row.effect_name for row in rows if row.effect_name), ""))
+    named = next((row for row in rows if row.effect_name), None)
+    scale = scale_of(named.effect_name, named.analysis) if named else scale_of("")
     has_p = any(row.p_value is not None for row in rows)
     has_mde = any(row.mde is not None for row in rows)
     has_percentile = any(row.null_percentile is not None for row in rows)
     has_events = any(row.n_events is not None for row in rows)
-    columns = ["n"] + [_events(rows, scale)] * has_events + [scale.name, "95 % interval"]
+    counts = _counts(named.analysis if named else "", scale)
+    columns = [*counts[: 1 + has_events], scale.name, "95 % interval"]
     columns += ["p"] * has_p + ["null percentile"] * has_percentile + ["detectable"] * has_mde
     lines = [
         EvidenceLine(
@@ -83,11 +85,13 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
     return EvidenceTable(columns, lines, methods, any(row.data == "simulated" for row in rows), explained)
 
 
-def _events(rows: Sequence[EvidenceRow], scale: Scale) -> str:
-    """What a test of this kind counts among its n."""
-    counted = {"detection": "detected", "event_share": "late"}
-    kinds = {row.analysis for row in rows}
-    return next((counted[kind] for kind in kinds if kind in counted), "altered" if scale.kind == "share" else "events")
+def _counts(analysis: str, scale: Scale) -> tuple[str, str]:
+    """What n is of a test of this kind, and what is counted among it."""
+    if analysis == "event_share":
+        return "events", "late"
+    if analysis == "detection":
+        return "n", "detected"
+    return "n", "altered" if scale.kind == "share" else "events"
 
 
 def _percentile(row: EvidenceRow) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from reclaim.claim_tests import Survival
 from reclaim.judging import decision_for
 from reclaim.report.decision import zones
 from reclaim.report.figures import ForestRow, forest
@@ -25,12 +26,14 @@ class FigureView:
 def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> FigureView:
     """Figure, spoken label and caption of a test with at least one valid row; `name` is unique in the page."""
     rows = reading.valid
-    scale = scale_of(rows[0].effect_name)
+    scale = scale_of(rows[0].effect_name, rows[0].analysis)
     decision = decision_for(claim, reading.test.id)
     regions = zones(decision, rows)
 
+    hazards = isinstance(reading.test, Survival)
+
     def counts(n_events: int | None, n: int | None) -> str:
-        return f"{count(n_events)} / {count(n)}" if scale.kind == "share" else f"n {count(n)}"
+        return f"{count(n_events)} / {count(n)}" if hazards or scale.kind == "share" else f"n {count(n)}"
 
     lines = [
         ForestRow(
@@ -63,6 +66,8 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
         f"{mark}{capital(scale.name)} per {'cohort' if rows[0].stratum == 'all' else 'stratum'} with its "
         f"95 % interval (test {reading.test.id})."
     ]
+    if hazards:
+        caption.append("Counts are events / patients.")
     if len(rows) > 1:
         caption.append("A larger square is a more precise estimate.")
     if pooled:

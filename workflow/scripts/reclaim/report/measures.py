@@ -43,13 +43,14 @@ def _coexpression(test: Coexpression, sets: Sets) -> str:
     first, second = map(feature_in_words, test.features)
     said = [
         f"Spearman’s rank correlation over samples: do those with more of {first} have more of {second}? 1 means "
-        "always, 0 no relation, −1 always less."
+        "that they always do, 0 no relation, −1 that they always have less."
     ]
     scores = [name for name in test.adjust if name in sets]
     if test.adjust:
         given = [f"the score of {name}" if name in sets else name for name in test.adjust]
+        leave = "this leaves" if len(given) == 1 else "these leave"
         said.append(
-            f"Adjusted for {listing(given)}: correlated is what these leave unexplained of the ranks of both (partial "
+            f"Adjusted for {listing(given)}: correlated is what {leave} unexplained of the ranks of both (partial "
             "correlation)."
         )
     named = [feature.gene_set for feature in test.features if feature.gene is None]
@@ -74,14 +75,18 @@ def _survival(test: Survival, sets: Sets) -> str:
             "proportional hazards): 2 means that, at any time, the event strikes those still without it twice as often "
             "when they have one standard deviation more; 1 means no relation."
         )
-        said += _sets_in_words([test.feature.gene_set] if isinstance(test.feature.gene_set, str) else [], sets)
+        said += _sets_in_words(
+            [test.feature.gene_set] if isinstance(test.feature.gene_set, str) else [], sets
+        )
     elif test.contrast:
         said.append(
             "Hazard ratio of case to control (Cox’s proportional hazards): 2 means that, at any time, the event strikes "
             "those still without it twice as often in the case group; 1 means no difference."
         )
     if test.covariates:
-        said.append(f"Adjusted for {listing(test.covariates)}, in patients who have {_all_of(test.covariates)}.")
+        said.append(
+            f"Adjusted for {listing(test.covariates)}, in patients who have {_all_of(test.covariates)}."
+        )
     if test.from_years:
         said.append(
             f"Only what happens after {test.from_years:g} years counts, among those still under observation then."
@@ -134,7 +139,9 @@ def endpoint_in_words(endpoint: Endpoint) -> str:
     if endpoint.competing_values:
         parts.append(f"ruled out by {listing(endpoint.competing_values, 'or')}, which compete with it")
     if endpoint.censored_values:
-        parts.append(f"nothing so far: {listing(endpoint.censored_values, 'or')} (any other value is left out)")
+        parts.append(
+            f"nothing so far: {listing(endpoint.censored_values, 'or')} (any other value is left out)"
+        )
     else:
         parts.append("any other value means nothing so far")
     parts.append(f"time: {endpoint.time}, in {endpoint.time_unit}")

@@ -10,7 +10,7 @@ from reclaim.claim_tests import ClaimTest, Coexpression, EventShare, MutationTes
 from reclaim.dataset import Dataset, MutationCalls
 from reclaim.report.operation import differences, window
 from reclaim.report.reading import ClaimReading, Reading, same_kind
-from reclaim.report.words import VERDICT_MARKS, Mark, count, listing, percent
+from reclaim.report.words import SHARE_OF_STRATA, VERDICT_MARKS, Mark, count, listing, percent
 from reclaim.study import Claim, Study
 
 WORD_FOR: dict[str, str] = {
@@ -80,9 +80,7 @@ def adjusted_for(test: ClaimTest) -> set[str]:
     return {name for names in named if isinstance(names, list) for name in names}
 
 
-def _crude_readings(
-    claim: Claim, reading: ClaimReading, verdict: str, study: Study
-) -> list[NaiveReading]:
+def _crude_readings(claim: Claim, reading: ClaimReading, verdict: str, study: Study) -> list[NaiveReading]:
     """Primary correlations that say more than the same ones do when they are adjusted, each with the first such."""
     found = []
     for crude in reading.primary:
@@ -149,7 +147,7 @@ def counts_in_words(reading: Reading) -> str:
     if not reading.valid:
         return "no valid row"
     sets = f"{len(reading.datasets)} data set{'' if len(reading.datasets) == 1 else 's'}"
-    if reading.scale.name == "share":
+    if reading.scale.kind == "share" and reading.scale != SHARE_OF_STRATA:
         whom = "events" if isinstance(reading.test, EventShare) else "patients"
         return f"{count(reading.n_events)} of {count(reading.n)} {whom} in {sets}"
     if isinstance(reading.test, Survival):

@@ -145,7 +145,7 @@ def _read_test(
         test,
         tuple(rows),
         judgement,
-        SHARE_OF_STRATA if rule == "prevalence" and name != "share" else scale_of(name),
+        SHARE_OF_STRATA if rule == "prevalence" and name != "share" else scale_of(name, test.analysis),
         -1.0 if reversed_ else 1.0,
     )
 

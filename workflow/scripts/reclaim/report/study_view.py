@@ -236,7 +236,7 @@ def _cell(rows: Sequence[EvidenceRow]) -> CoverageCell:
         return CoverageCell(None, text, "")
     row = rows[0]
     flags = [FLAGS.get(flag, flag) for flag in row.flags.split(",") if flag and flag != "call_depth"]
-    scale = scale_of(row.effect_name)
+    scale = scale_of(row.effect_name, row.analysis)
     name = "" if scale.kind == "share" else f"{scale.name} "
     text = "" if row.effect is None else f"{name}{scale.point(row.effect, row.ci_high)}"
     return CoverageCell(OUTCOME_MARKS[row.outcome or "unclear"], text, " ".join(flags))

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from os.path import commonprefix
 from typing import Literal
 
 from matplotlib.axes import Axes
@@ -14,19 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from reclaim.model import Model
+from reclaim.report.curve_labels import Label, place_labels
+from reclaim.report.curves import Curve, end_of
 from reclaim.report.forest_axes import FAINT, INK, RULE
 from reclaim.report.svg import drawing, svg_text
-from reclaim.report.words import count, plural, shorten
-
-Quantity = Literal["survival", "cumulative_incidence"]
+from reclaim.report.words import count, shorten
 
 WIDTH, LEFT, RIGHT = 5.0, 0.66, 0.14
 ABOVE, BODY, AXIS, PER_LINE = 0.66, 1.8, 0.44, 0.37
 """Inches: the panel, its margins, and from above the headings, the curves, their axis and two lines of text for
 each of them."""
 
-Dashes = str | tuple[float, tuple[float, ...]]
+Dashes = Literal["-"] | tuple[float, tuple[float, ...]]
 
 STYLES: tuple[tuple[str, Dashes], ...] = (
     ("#1d4f86", "-"),
@@ -38,49 +33,10 @@ STYLES: tuple[tuple[str, Dashes], ...] = (
 
 AXIS_NAME = {"survival": "without the event", "cumulative_incidence": "with the event"}
 YEARS = (1, 2, 5, 10, 20, 50)
-LETTER, LETTERS_HIGH, PAD = 0.076, 0.15, 0.03
-"""Inches: a letter of a label, its height, and its distance from the curve."""
-
 DIGIT, BETWEEN = 0.07, 0.13
 """Inches: a digit of a number at risk, and the room between two numbers."""
 
-LONGEST_LABEL, LONGEST_HEADING, LONGEST_GROUP = 26, 52, 46
-TRIED = 80
-
-
-class Curve(Model):
-    """One line, as the survival analysis hands it on: a step function of time.
-
-    `share` is from each of `times` (years) on; `at_risk` counts patients under observation at 0, 1, 2 ... years.
-    """
-
-    label: str
-    quantity: Quantity
-    times: list[float]
-    share: list[float]
-    at_risk: list[int]
-    n: int
-    events: int
-
-    def at(self, years: float) -> float | None:
-        """The share at a time; None before the curve begins and after it ends."""
-        if not self.times[0] <= years <= self.times[-1]:
-            return None
-        return self.share[bisect_right(self.times, years) - 1]
-
-    def between(self, first: float, last: float) -> tuple[float, float] | None:
-        """Its lowest and highest share from one time to another."""
-        first, last = max(first, self.times[0]), min(last, self.times[-1])
-        ends = [share for share in (self.at(first), self.at(last)) if share is not None]
-        return (min(ends), max(ends)) if first <= last else None
-
-    def under_observation(self, year: int) -> int:
-        """Patients at risk at a whole year."""
-        return self.at_risk[year] if year < len(self.at_risk) else 0
-
-    @property
-    def size(self) -> str:
-        return f"n {count(self.n)}, {plural(self.events, 'event')}"
+LONGEST_HEADING, LONGEST_GROUP = 52, 46
 
 
 def survival_panel(
@@ -96,11 +52,16 @@ def survival_panel(
         )
         _set_frame(axes, curves)
         if from_years:
-            axes.axvspan(0, from_years, facecolor="#f1f2f4", edgecolor=RULE, hatch="....", linewidth=0, zorder=0)
+            axes.axvspan(
+                0, from_years, facecolor="#f1f2f4", edgecolor=RULE, hatch="....", linewidth=0, zorder=0
+            )
         for curve, (colour, dashes) in zip(curves, _styles(curves), strict=True):
-            steps = axes.step(curve.times, curve.share, where="post", color=colour, linewidth=1.7, zorder=3)
-            steps[0].set_linestyle(dashes)
-        _label_curves(axes, curves)
+            (steps,) = axes.step(
+                curve.times, curve.share, where="post", color=colour, linewidth=1.7, zorder=3
+            )
+            steps.set(linestyle=dashes, clip_on=False)
+        for label in place_labels(curves, WIDTH - LEFT - RIGHT, BODY):
+            _write_label(axes, label, _styles(curves)[label.curve][0])
         for y, text, bold in ((0.15, shorten(heading, LONGEST_HEADING), True), (0.34, estimate, False)):
             figure.text(
                 0.06 / WIDTH,
@@ -118,31 +79,20 @@ def survival_panel(
 
 def shown_years(curves: Sequence[Curve]) -> list[int]:
     """Whole years that have a tick, and the patients at risk below it: so few that their numbers stand apart."""
-    end = _end(curves)
+    end = end_of(curves)
     longest = max(len(count(number)) for curve in curves for number in [*curve.at_risk, 0])
     most = (WIDTH - LEFT - RIGHT) / (longest * DIGIT + BETWEEN)
     step = next((step for step in YEARS if end / step <= most), YEARS[-1])
     return list(range(0, int(end) + 1, step))
 
 
-def short_labels(curves: Sequence[Curve]) -> list[str]:
-    """Labels without the words that all of them begin with."""
-    labels = [curve.label for curve in curves]
-    shared = commonprefix(labels).rpartition(" ")[0] if len(labels) > 1 else ""
-    return [shorten(label.removeprefix(shared).strip(), LONGEST_LABEL) for label in labels]
-
-
 def _styles(curves: Sequence[Curve]) -> list[tuple[str, Dashes]]:
     return [STYLES[i % len(STYLES)] for i in range(len(curves))]
 
 
-def _end(curves: Sequence[Curve]) -> float:
-    return max(curve.times[-1] for curve in curves)
-
-
 def _set_frame(axes: Axes, curves: Sequence[Curve]) -> None:
     """Years from 0, shares from 0 to 100 %."""
-    axes.set_xlim(0, _end(curves))
+    axes.set_xlim(0, end_of(curves))
     axes.set_ylim(0, 1)
     for side in ("right", "top"):
         axes.spines[side].set_visible(False)
@@ -163,9 +113,11 @@ def _set_frame(axes: Axes, curves: Sequence[Curve]) -> None:
 
 def _write_numbers(figure: Figure, curves: Sequence[Curve], from_years: float, total: float) -> None:
     """Of each curve its line, its label with its size, and the patients at risk below the ticks of the axis."""
-    end, inner = _end(curves), WIDTH - LEFT - RIGHT
+    end, inner = end_of(curves), WIDTH - LEFT - RIGHT
 
-    def text_at(x: float, y: float, words: str, align: str = "left", colour: str = INK, size: float = 8) -> None:
+    def text_at(
+        x: float, y: float, words: str, align: str = "left", colour: str = INK, size: float = 8
+    ) -> None:
         figure.text(
             x / WIDTH,
             y / total,
@@ -188,90 +140,21 @@ def _write_numbers(figure: Figure, curves: Sequence[Curve], from_years: float, t
         for year in shown_years(curves):
             if year >= from_years:
                 number = count(curve.under_observation(year))
-                text_at(LEFT + inner * year / end, top - 0.25, number, align="center")
+                rightmost = WIDTH - len(number) * DIGIT / 2
+                text_at(min(LEFT + inner * year / end, rightmost), top - 0.25, number, align="center")
         top -= PER_LINE
 
 
-@dataclass(frozen=True)
-class _Box:
-    """Where a label would stand, in years and shares, and the point that it hangs on."""
-
-    left: float
-    right: float
-    bottom: float
-    top: float
-
-    def distance(self, low: float, high: float) -> float:
-        """From a range of shares; 0 when they meet."""
-        return max(self.bottom - high, low - self.top, 0.0)
-
-    def meets(self, other: _Box) -> bool:
-        apart = self.right < other.left or other.right < self.left
-        return not apart and self.distance(other.bottom, other.top) == 0
-
-
-def _label_curves(axes: Axes, curves: Sequence[Curve]) -> None:
-    """Each label beside its own curve, as far from the others as there is room; none where there is no room, for
-    the line stands below with its label."""
-    taken: list[_Box] = []
-    for i, (curve, text) in enumerate(zip(curves, short_labels(curves), strict=True)):
-        found = ((_place(curves, i, words, taken), words) for words in (text, _in_two_lines(text)))
-        box, text = next(((box, words) for box, words in found if box), (None, text))
-        if box is None:
-            continue
-        taken.append(box)
-        axes.text(
-            (box.left + box.right) / 2,
-            (box.bottom + box.top) / 2,
-            text,
-            ha="center",
-            va="center",
-            linespacing=1.0,
-            fontsize=8.5,
-            color=_styles(curves)[i][0],
-            zorder=4,
-            parse_math=False,
-        )
-
-
-def _in_two_lines(text: str) -> str:
-    """Broken at the space that is nearest to its middle."""
-    spaces = [i for i, letter in enumerate(text) if letter == " "]
-    cut = min(spaces, key=lambda i: abs(2 * i - len(text)), default=None)
-    return text if cut is None else f"{text[:cut]}\n{text[cut + 1 :]}"
-
-
-def _place(curves: Sequence[Curve], own: int, text: str, taken: Sequence[_Box]) -> _Box | None:
-    """The free place at a curve that is furthest from what else is drawn."""
-    end = _end(curves)
-    lines = text.split("\n")
-    width = max(map(len, lines)) * LETTER * end / (WIDTH - LEFT - RIGHT)
-    height, pad = len(lines) * LETTERS_HIGH / BODY, PAD / BODY
-    best, furthest = None, 0.0
-    for i in range(TRIED + 1):
-        years = end * i / TRIED
-        share = curves[own].at(years)
-        if share is None:
-            continue
-        for left in (years, years - width):
-            for bottom in (share + pad, share - pad - height):
-                box = _Box(left, left + width, bottom, bottom + height)
-                room = _room(box, curves, own, taken)
-                if 0 <= left and box.right <= end and 0 <= bottom and box.top <= 1.09 and room > furthest:
-                    best, furthest = box, room
-    return best
-
-
-def _room(box: _Box, curves: Sequence[Curve], own: int, taken: Sequence[_Box]) -> float:
-    """How far a label is from the other curves; 0 where it meets one, its own or another label, or is nearer to
-    another curve than to its own."""
-    if any(box.meets(other) for other in taken):
-        return 0.0
-    found = [
-        box.distance(*reach) if (reach := curve.between(box.left, box.right)) else math.inf for curve in curves
-    ]
-    others = min((distance for i, distance in enumerate(found) if i != own), default=math.inf)
-    if not found[own] or found[own] >= others:
-        return 0.0
-    # Beyond this nothing is gained; the earliest place then wins.
-    return min(others, 0.3)
+def _write_label(axes: Axes, label: Label, colour: str) -> None:
+    axes.text(
+        (label.box.left + label.box.right) / 2,
+        (label.box.bottom + label.box.top) / 2,
+        label.text,
+        ha="center",
+        va="center",
+        linespacing=1.0,
+        fontsize=8.5,
+        color=colour,
+        zorder=4,
+        parse_math=False,
+    )

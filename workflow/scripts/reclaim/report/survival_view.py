@@ -10,17 +10,18 @@ from markupsafe import Markup
 
 from reclaim.claim_tests import Survival
 from reclaim.evidence import EvidenceRow
-from reclaim.report.measures import feature_in_words, groups_in_words
+from reclaim.report.curves import Curve
+from reclaim.report.measures import endpoint_name, feature_in_words
 from reclaim.report.reading import Reading
-from reclaim.report.survival_figure import Curve, shown_years, survival_panel
+from reclaim.report.survival_figure import shown_years, survival_panel
 from reclaim.report.words import ended, listing, percent
 from reclaim.selection import describe
 
 KINDS = {"survival": "Kaplan-Meier curves", "cumulative_incidence": "Cumulative incidence (Aalen-Johansen)"}
 SHARES = {
     "survival": "the share of patients without the event (Kaplan and Meier)",
-    "cumulative_incidence": "the share of patients who had the event before anything that rules it out (cumulative "
-    "incidence, Aalen and Johansen)",
+    "cumulative_incidence": "the share of patients with the event, and nothing before that rules it out (cumulative "
+    "incidence by Aalen and Johansen)",
 }
 TOLD_YEARS = 4
 """So many times at most are told with their shares."""
@@ -51,7 +52,8 @@ def survival_figure(
     if not isinstance(test, Survival):
         return None
     mark = "SIMULATED data. " if simulated else ""
-    panels, kinds = [], []
+    panels: list[SurvivalPanel] = []
+    kinds = []
     for dataset in test.datasets:
         drawn = [Curve.model_validate(one) for one in curves.get(f"{test.id}/{dataset}", [])]
         if not drawn:
@@ -88,20 +90,29 @@ def _aloud(curve: Curve, years: Sequence[int], from_years: float) -> str:
 
 
 def _caption(test: Survival, kinds: Sequence[str]) -> str:
-    said = [f"Test {test.id}: {listing([SHARES[kind] for kind in kinds])} over the years, one panel per data set."]
+    said = [
+        f"Test {test.id}, {endpoint_name(test)}: {listing([SHARES[kind] for kind in kinds])} over the years, one panel "
+        "per data set."
+    ]
     if test.feature:
+        value = "log2 value" if test.feature.gene else "members’ mean log2 value"
         said.append(
             f"Groups are the halves at the median of {feature_in_words(test.feature)}: for the figure only; the "
-            "estimate uses the continuous value, and its hazard ratio is per standard deviation of the log2 value."
+            f"estimate uses the continuous value, and its hazard ratio is per standard deviation of the {value}."
         )
     elif test.contrast:
-        said += [f"Case: {ended(describe(test.contrast.case))}", f"Control: {ended(describe(test.contrast.control))}"]
+        said += [
+            f"Case: {ended(describe(test.contrast.case))}",
+            f"Control: {ended(describe(test.contrast.control))}",
+        ]
     if test.covariates:
         said.append(f"The hazard ratio is adjusted for {listing(test.covariates)}, the curves are not.")
     if "cumulative_incidence" in kinds:
         said.append("The hazard ratio is that of the event itself: what rules it out counts as censored.")
     if test.from_years:
-        said.append(f"Hatched: the years before {test.from_years:g} do not count; all who are seen longer enter there.")
+        said.append(
+            f"Hatched: the years before {test.from_years:g} do not count; all who are seen longer enter there."
+        )
     if test.horizon_years:
         said.append(f"Follow-up is cut at {test.horizon_years:g} years.")
     said.append("Below the axis: patients still under observation.")

@@ -112,6 +112,7 @@ class Scale:
 
 
 SHARE_OF_STRATA = Scale("share of strata", "share")
+SHARE_OF_EVENTS = Scale("share of events", "share")
 SCALES = {
     "share": Scale("share", "share"),
     "log_odds_ratio": Scale("odds ratio", "ratio"),
@@ -125,8 +126,10 @@ SCALES = {
 }
 
 
-def scale_of(effect_name: str) -> Scale:
+def scale_of(effect_name: str, analysis: str = "") -> Scale:
     """The scale of an effect; one that is not listed is printed as it is."""
+    if effect_name == "share" and analysis == "event_share":
+        return SHARE_OF_EVENTS
     return SCALES.get(effect_name, Scale(effect_name.replace("_", " "), "difference"))
 
 

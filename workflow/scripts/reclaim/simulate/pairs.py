@@ -8,7 +8,7 @@ import numpy as np
 
 from reclaim.claim_tests import Coexpression
 from reclaim.config import World
-from reclaim.simulate.effects import members
+from reclaim.simulate.effects import NUISANCE_SHARE, members
 from reclaim.study import Study
 
 RHO: dict[World, float] = {"as_claimed": 0.6, "no_effect": 0.0, "reversed": -0.6, "confounded": 0.0}
@@ -16,7 +16,8 @@ RHO: dict[World, float] = {"as_claimed": 0.6, "no_effect": 0.0, "reversed": -0.6
 MEMBER = 0.7
 """Loading of the members of a set on its score."""
 SHARED = 0.75
-"""In `confounded`: loading of both ends, and of the gene sets that tests adjust for, on the share of a cell type."""
+"""In `confounded`: loading on the share of a cell type, of both ends, of the gene sets that tests adjust for, and of
+the share NUISANCE_SHARE of all other genes: those that this kind of cell makes."""
 
 
 def couple(
@@ -30,7 +31,8 @@ def couple(
     """Make the ends of each pair go together in `variation` (samples x genes, variance 1), in place.
 
     The second end follows the first as it is, so that one gene can have several partners. The first test to
-    name a pair decides. In `confounded` nothing follows anything but the share of a cell type.
+    name a pair decides. In `confounded` nothing follows anything but the share of a cell type, which many other genes
+    follow as well.
     """
     place = {gene: i for i, gene in enumerate(genes)}
     samples = len(variation)
@@ -47,6 +49,7 @@ def couple(
             if name in study.gene_sets
             for gene in members(study, name)
         ]
+        named += [gene for gene in genes if generator.random() < NUISANCE_SHARE] if tests else []
         cell_type = noise()
         for gene in dict.fromkeys(named):
             variation[:, place[gene]] = SHARED * cell_type + np.sqrt(1 - SHARED**2) * noise()
