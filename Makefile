@@ -6,13 +6,13 @@ CORES ?= all
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run worlds test lint bench schemas lock .venv
+.PHONY: help run worlds test lint bench calibrate schemas lock .venv
 
 IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
 SNAKEMAKE := $(IN_VENV) snakemake --cores $(CORES) --quiet reason host
 
 help: ## List the targets
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv ## Make the report of config/config.yaml (CORES=4 limits the cores)
 	@$(SNAKEMAKE)
@@ -33,8 +33,13 @@ lint: .venv ## Check style, types and rules
 	$(IN_VENV) snakefmt --check Snakefile workflow/rules
 	$(IN_VENV) snakemake --lint
 
-bench: .venv ## Measure speed: every script of benchmarks/
-	@for script in benchmarks/*.py; do .venv/bin/python "$$script" || exit 1; done
+bench: .venv ## Measure speed: the scripts of benchmarks/
+	@for script in $(filter-out benchmarks/calibrate.py,$(wildcard benchmarks/*.py)); do \
+	  .venv/bin/python "$$script" || exit 1; \
+	done
+
+calibrate: .venv ## Measure how often each rule is wrong: docs/calibration.md
+	@.venv/bin/python benchmarks/calibrate.py
 
 schemas: .venv ## Write workflow/schemas/ anew from the models
 	@PYTHONPATH=workflow/scripts .venv/bin/python -m reclaim.schemas

@@ -183,7 +183,7 @@ def swapped(study: Study, data: dict[str, ad.AnnData]) -> Any:
     assert isinstance(test, DifferentialExpression)
     valid = one._valid(test.id)
     part = _Part(test, valid, frames_of(material, test, valid))
-    return one._swapped([part], one._subjects([part], 0), loadings=False)
+    return one._swapped([part], one._swaps([part])[0], loadings=False)
 
 
 @pytest.mark.parametrize("method", ["rank", "moderated_t"])
@@ -304,6 +304,20 @@ def test_parts_of_a_conjunction_swap_the_same_subject_together() -> None:
     assert one.background_rate is not None
     assert 0.25 < one.background_rate.share < 0.36
     assert one.distribution is None
+
+
+def test_subjects_of_a_conjunction_are_swapped_in_turn() -> None:
+    """With both swapped at once 30 % of 30 % would pass, and hide that 30 % of all genes do."""
+    tests = [
+        expression_test("one", datasets=["a"]),
+        expression_test("two", datasets=["a"], feature={"gene": "SET1"}),
+    ]
+    decision = {"rule": "conjunction", "parts": {"one": {"rule": "pooled"}, "two": {"rule": "pooled"}}}
+    data = nuisance(expression(1, SET1=1.5), 1.5, 0.3)
+    one = only(calibrated(a_study(*tests, decision=decision), {"a": data}))
+    assert one.background_rate is not None
+    assert 0.25 < one.background_rate.share < 0.36
+    assert one.swapped in ("GENE1", "SET1")
 
 
 def test_prevalence_is_calibrated_over_its_strata() -> None:

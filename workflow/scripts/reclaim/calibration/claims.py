@@ -144,30 +144,30 @@ class _Calibration:
     # Subjects
 
     def _background(self, parts: Sequence[_Part]) -> tuple[Judgement | None, dict[str, object]]:
-        """The rule on matched subjects, and what the record says of it. Of a pair each end is swapped in turn,
-        and the larger rate counts."""
-        ends = max(len(part.frames[0].ends) for part in parts)
-        if not ends:
+        """The rule on matched subjects, and what the record says of it. Where there are several subjects,
+        the ends of a pair or those of a conjunction, each is swapped in turn, the others stay, and the largest rate
+        counts."""
+        swaps = self._swaps(parts)
+        if not swaps:
             return None, {"no_background": NO_SUBJECT}
-        by_end = [self._subjects(parts, end) for end in range(ends)]
-        gap = next(filter(None, (one.gap() for subjects in by_end for one in subjects.values())), "")
+        gap = next(filter(None, (one.subject.gap() for one in swaps)), "")
         if gap:
             return None, {"background_gap": gap}
-        basic = max((self._swapped(parts, subjects, loadings=False) for subjects in by_end), key=_share)
+        basic = max((self._swapped(parts, one, loadings=False) for one in swaps), key=_share)
         found: dict[str, object] = {"matched": basic.rate}
         chosen = basic
-        there = [set(one.space.loadings) for subjects in by_end for one in subjects.values()]
+        there = [set(one.subject.space.loadings) for one in swaps]
         names = [name for name in (PURITY, *SCORES) if all(LOADING.format(name) in one for one in there)]
         missing = [name for name in (PURITY, *SCORES) if name not in names]
         if missing:
             found["loadings_gap"] = f"these data have no score of {' and '.join(missing)}"
         if names:
-            further = max((self._swapped(parts, subjects, loadings=True) for subjects in by_end), key=_share)
+            further = max((self._swapped(parts, one, loadings=True) for one in swaps), key=_share)
             found |= {"matched_on_loadings": further.rate, "loadings": names}
             chosen = max(basic, further, key=_share)
         found |= {
             "background_rate": chosen.rate,
-            "swapped": chosen.subject if ends > 1 else "",
+            "swapped": chosen.subject if len(swaps) > 1 else "",
             "uncorrelated": chosen.uncorrelated,
             "correlated": chosen.correlated,
             "modules": chosen.modules,
@@ -176,38 +176,42 @@ class _Calibration:
         }
         return chosen.judgement, found
 
-    def _subjects(self, parts: Sequence[_Part], end: int) -> _Subjects:
-        """Subjects by their genes: parts about one subject swap it together."""
-        frames: dict[tuple[str, ...], list[Frame]] = {}
+    def _swaps(self, parts: Sequence[_Part]) -> list[_Swap]:
+        """Every subject of the claim with the parts that are about it."""
+        found: dict[tuple[int, tuple[str, ...]], list[_Part]] = {}
         for part in parts:
-            frames.setdefault(_end_of(part, end), []).extend(part.frames)
-        return _Subjects({genes: self._subject(genes, own, end) for genes, own in frames.items()}, end)
+            for end, genes in enumerate(part.frames[0].ends):
+                found.setdefault((end, genes), []).append(part)
+        return [
+            _Swap(
+                self._subject(genes, [frame for part in own for frame in part.frames], end),
+                [part.test.id for part in own],
+            )
+            for (end, genes), own in found.items()
+        ]
 
-    def _swapped(self, parts: Sequence[_Part], subjects: _Subjects, loadings: bool) -> _Swapped:
-        nulls = {genes: subject.nulls(loadings) for genes, subject in subjects.items()}
-        found = {}
-        for part in parts:
-            names = nulls[_end_of(part, subjects.end)].names
-            end = min(subjects.end, len(part.frames[0].ends) - 1)
-            found[part.test.id] = estimates([frame.numbers(names, end) for frame in part.frames])
-        first = next(iter(nulls.values()))
-        judgement = self._judge(parts, found, len(first.names))
+    def _swapped(self, parts: Sequence[_Part], swap: _Swap, loadings: bool) -> _Swapped:
+        """Parts about the subject swap it together; the others stay as they are."""
+        nulls = swap.subject.nulls(loadings)
+        found = {
+            part.test.id: estimates([frame.numbers(nulls.names, swap.subject.end) for frame in part.frames])
+            for part in parts
+            if part.test.id in swap.tests
+        }
+        judgement = self._judge(parts, found, len(nulls.names))
         passes = judgement.outcome == "agrees"
-        related = np.zeros(len(passes), bool)
-        for one in nulls.values():
-            if one.rho is not None:
-                related |= np.abs(one.rho) > TOGETHER
+        related = np.zeros(len(passes), bool) if nulls.rho is None else np.abs(nulls.rho) > TOGETHER
         uncorrelated = None
-        if first.rho is not None and not related.all():
-            weights = None if first.modules is None else first.modules[~related]
+        if nulls.rho is not None and not related.all():
+            weights = None if nulls.modules is None else nulls.modules[~related]
             if weights is not None:
                 weights = weights[:, weights.any(axis=0)]
             uncorrelated = rate_over_modules(passes[~related], weights, self.material.seed)
         return _Swapped(
-            ", ".join(next(iter(subjects))),
+            ", ".join(swap.subject.members),
             judgement,
-            first,
-            rate_over_modules(passes, first.modules, self.material.seed),
+            nulls,
+            rate_over_modules(passes, nulls.modules, self.material.seed),
             uncorrelated,
             int(related.sum()),
         )
@@ -223,7 +227,7 @@ class _Calibration:
         by_test = {part.test.id: part for part in parts}
         tests = self.decision.parts if isinstance(self.decision, Conjunction) else [parts[0].test.id]
         for test in tests:
-            if test in by_test:
+            if test in found:
                 rule = decision_for(self.claim, test)
                 assert not isinstance(rule, Bound)
                 judged.append(
@@ -306,17 +310,12 @@ class _Calibration:
         return found
 
 
-class _Subjects(dict[tuple[str, ...], Subject]):
-    """Subjects of one end, by their genes."""
+@dataclass(frozen=True)
+class _Swap:
+    """A subject, and the primary tests that are about it."""
 
-    def __init__(self, subjects: Mapping[tuple[str, ...], Subject], end: int) -> None:
-        super().__init__(subjects)
-        self.end = end
-
-
-def _end_of(part: _Part, end: int) -> tuple[str, ...]:
-    """The genes at this end; a part with fewer ends has its last one swapped."""
-    return part.frames[0].ends[min(end, len(part.frames[0].ends) - 1)]
+    subject: Subject
+    tests: list[str]
 
 
 def _share(one: _Swapped) -> float:

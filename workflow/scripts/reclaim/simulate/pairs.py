@@ -8,7 +8,7 @@ import numpy as np
 
 from reclaim.claim_tests import Coexpression
 from reclaim.config import World
-from reclaim.simulate.effects import NUISANCE_SHARE, members
+from reclaim.simulate.effects import follows_nuisance, members
 from reclaim.study import Study
 
 RHO: dict[World, float] = {"as_claimed": 0.6, "no_effect": 0.0, "reversed": -0.6, "confounded": 0.0}
@@ -17,7 +17,7 @@ MEMBER = 0.7
 """Loading of the members of a set on its score."""
 SHARED = 0.75
 """In `confounded`: loading on the share of a cell type, of both ends, of the gene sets that tests adjust for, and of
-the share NUISANCE_SHARE of all other genes: those that this kind of cell makes."""
+all genes that follow the nuisance: those that this kind of cell makes."""
 
 
 def couple(
@@ -49,7 +49,7 @@ def couple(
             if name in study.gene_sets
             for gene in members(study, name)
         ]
-        named += [gene for gene in genes if generator.random() < NUISANCE_SHARE] if tests else []
+        named += [gene for gene in genes if follows_nuisance(gene)] if tests else []
         cell_type = noise()
         for gene in dict.fromkeys(named):
             variation[:, place[gene]] = SHARED * cell_type + np.sqrt(1 - SHARED**2) * noise()
