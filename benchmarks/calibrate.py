@@ -40,6 +40,7 @@ from reclaim.analyses.testing import run_each
 from reclaim.calibration.claims import calibrate_study
 from reclaim.calibration.frames import Material
 from reclaim.calibration.modules import exact_interval
+from reclaim.calibration.unswapped import CALIBRATED_RULES
 from reclaim.claim_tests import ClaimTest, DifferentialExpression
 from reclaim.config import World
 from reclaim.dataset import CbioportalDataset, Dataset, GeoDataset, XenaDataset
@@ -61,7 +62,6 @@ from reclaim.sources.xena_matrix import VALUES
 from reclaim.study import Claim, Equivalence, Study
 from reclaim.verdict import (
     BACKGROUND_DESCRIPTIVE,
-    CALIBRATED_RULES,
     VERDICTS,
     Calibration,
     assess,
@@ -473,8 +473,8 @@ out, and the same seeds give the same page
 - **no_effect**: nothing is there. For a bound the truth lies on it ({_percent(SHARE["rare"]["no_effect"])} for rare,
   {_percent(SHARE["nearly_all"]["no_effect"])} for nearly all); for an equivalence the effect is {EQUIVALENCE_EFFECT["no_effect"]:g},
   as large as a set's margin.
-- **confounded**: as no_effect, but a nuisance such as a batch raises {_percent(NUISANCE_SHARE)} of all genes in the case
-  group by {NUISANCE_EFFECT:g} (log2), and every gene that a claim is about; low tumour content hides most mutations of
+- **confounded**: as no_effect, but a nuisance such as purity raises {_percent(NUISANCE_SHARE)} of all genes in the case
+  group by {NUISANCE_EFFECT:g} (log2, by a quarter more or less), the same ones in every cohort, and every gene that a claim is about; low tumour content hides most mutations of
   {_percent(LOW_CONTENT["confounded"])} of the patients. For an equivalence the effect is {EQUIVALENCE_EFFECT["confounded"]:g}, hidden by the nuisance.
 - **as_claimed**: every claim is true. The log2 fold change is {EFFECT["as_claimed"]:g}, {1.5 * EFFECT["as_claimed"]:g} where the claim
   says marked and {EQUIVALENCE_EFFECT["as_claimed"]:g} for an equivalence; shares are {_percent(SHARE["rare"]["as_claimed"], 1)} and
@@ -582,12 +582,11 @@ def _with_nuisance(rules: Sequence[Claim], of: Found) -> str:
         f"**confounded.** {_listed(often)} were called supported although nothing is there but the nuisance. It goes with the "
         "case group: permuted labels cannot show it, and the interval is right about a difference that is in the "
         "data. Only the base rate among comparable genes could tell, and it stays below the cap of "
-        f"{_percent(BACKGROUND_DESCRIPTIVE)} (medians {told}), because each simulated source draws for itself which genes its "
-        f"nuisance raises: {_percent(NUISANCE_SHARE)} of the genes in one cohort, but only {_percent(NUISANCE_SHARE**2)} in both of "
-        "two. The gene of a claim is raised in every cohort, which makes it one of these few. For a set or a conjunction all "
-        "of its genes must be raised, which hardly ever happens to comparable ones. So a base rate uncovers a nuisance that "
-        "raises many genes, and the same ones in every cohort; it does not uncover one that is rare among genes, or "
-        "another one in each cohort, and yet meets the gene of the claim each time. Against that only the design "
+        f"{_percent(BACKGROUND_DESCRIPTIVE)} (medians {told}). The nuisance raises {_percent(NUISANCE_SHARE)} of all genes, the "
+        "same ones in every cohort, and of these a demanding rule passes only some, so that its base rate comes to lie about "
+        "the cap. Of a set all members are raised, which hardly ever happens to sets drawn at random: a nuisance that "
+        "follows the very set of the claim looks like the claim. So a base rate uncovers a nuisance that raises many "
+        "genes; it does not uncover one that is rare among genes and meets the claim's. Against that only the design "
         "helps: arms that share their batches, and purity or cell types as covariates. Among more claims Holm's correction "
         "stops many of these verdicts (last columns of the next table), but not because anything is known of the nuisance."
     )

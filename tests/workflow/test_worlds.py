@@ -174,11 +174,16 @@ def test_a_second_run_does_nothing_and_says_so(worlds: Path) -> None:
 
 def test_same_bytes_without_a_network_and_on_one_core(worlds: Path, tmp_path: Path) -> None:
     again = tmp_path / "work"
-    done = snakemake(again, prefix=without_network(), cores=1)
+    only = ("--config", f"studies=[{GPNMB}]")
+    done = snakemake(again, *only, prefix=without_network(), cores=1)
     assert done.returncode == 0, done.stdout
     assert f"Report: {again / 'results/as_claimed/report.html'}" in done.stdout
-    first, second = digests(worlds), digests(again)
-    assert second
+    # Tables and page of the run hold the other studies too.
+    first, second = (
+        {name: digest for name, digest in digests(folder).items() if GPNMB in name}
+        for folder in (worlds, again)
+    )
+    assert len(second) > 50
     assert {name: first[name] for name in second} == second
 
 
@@ -253,7 +258,7 @@ def test_editing_a_library_module_reruns_what_depends_on_it_and_nothing_else(tmp
         return jobs
 
     study = PDAC
-    downstream = {f"calibrate_{study}": 1, "assess": 1, "report_page": 1, "all": 1}
+    downstream = {"assess": 1, "report_page": 1, "all": 1}
     jobs = touch_up("analyses/mutual_exclusivity.py")
     assert jobs.pop("total")
     assert jobs == {f"mutual_exclusivity_{study}": 1, **downstream}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from reclaim.calibration.record import read_calibrations
+from reclaim.calibration.unswapped import study_without_nulls
 from reclaim.evidence import read_evidence, rows_to_table, write_tsv
 from reclaim.job import job, write_json, write_whole
 from reclaim.retrieve.registration import read_registrations
@@ -18,10 +19,9 @@ with job(snakemake.log[0]):
         study = Study.model_validate(described)
         own = [row for row in rows if row.study == study.id]
         post_hoc = {claim: one.post_hoc for claim, one in registered.get(study.id, {}).items()}
-        calibration = {}
-        if study.id in calibrated:
-            own = with_percentiles(own, calibrated[study.id].percentiles)
-            calibration = {one.claim: Calibration.of(one) for one in calibrated[study.id].claims}
+        nulls = calibrated.get(study.id) or study_without_nulls(study)
+        own = with_percentiles(own, nulls.percentiles)
+        calibration = {one.claim: Calibration.of(one) for one in nulls.claims}
         found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed, calibration, post_hoc)
         evidence += found.evidence
         claims += found.claims

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import reclaim
 from reclaim.calibration.record import read_calibrations
+from reclaim.calibration.unswapped import study_without_nulls
 from reclaim.evidence import read_evidence
 from reclaim.job import job, write_whole
 from reclaim.ledger import Ledger
@@ -46,7 +47,7 @@ with job(snakemake.log[0]):
             read_each(Ledger, study.datasets, ledgers),
             registered.get(study.id, {}),
             read_each(Receipt, study.references(), references),
-            calibrated.get(study.id),
+            calibrated.get(study.id) or study_without_nulls(study),
             curves.get(study.id, {}),
         )
         views.append(study_view(results, run, seed))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, ResultOf, Survival
+from reclaim.calibration.unswapped import SWAPPED_TESTS
+from reclaim.claim_tests import ClaimTest, DifferentialExpression, ResultOf
 from reclaim.config import WORLDS, Config, check_config
 from reclaim.dataset import kind_of
 from reclaim.errors import UserError, did_you_mean
@@ -123,16 +124,16 @@ class Plan:
         ]
 
     def calibrations(self) -> list[CalibrationJob]:
-        """One job per study that tests a claim."""
-        return [self._calibration(study) for study in self.studies.values() if any(study.tests())]
+        """One job per study with a subject that can be swapped."""
+        return [
+            self._calibration(study)
+            for study in self.studies.values()
+            if any(isinstance(test, SWAPPED_TESTS) for _, test in study.tests())
+        ]
 
     def _calibration(self, study: Study) -> CalibrationJob:
         folder = f"results/{{run}}/{study.id}"
-        tests = [
-            test
-            for _, test in study.tests()
-            if isinstance(test, DifferentialExpression | Coexpression | Survival) and test.role != "gate"
-        ]
+        tests = [test for _, test in study.tests() if isinstance(test, SWAPPED_TESTS) and test.role != "gate"]
         names = [name for name in study.datasets if any(name in test.datasets for test in tests)]
         libraries = _libraries(study, "differential_expression", tests)
         return CalibrationJob(

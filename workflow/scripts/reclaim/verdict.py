@@ -12,6 +12,7 @@ from pydantic import Field
 from statsmodels.stats.multitest import multipletests
 
 from reclaim.calibration.record import ClaimCalibration, Percentile
+from reclaim.calibration.unswapped import CALIBRATED_RULES
 from reclaim.claim_tests import Coexpression
 from reclaim.dataset import TIER_OF, TierName
 from reclaim.evidence import DataKind, EvidenceRow
@@ -39,7 +40,6 @@ SENSITIVITY_SHARE = 0.8
 NULL_RATE_CAP = 0.075
 BACKGROUND_SPECIFIC = (0.05, 0.20)
 BACKGROUND_DESCRIPTIVE = 0.20
-CALIBRATED_RULES = frozenset({"pooled", "prevalence", "conjunction", "specific"})
 HOLM_RULES = frozenset({"pooled", "prevalence", "bound", "conjunction", "specific", "equivalence"})
 
 MEANING = {

@@ -25,7 +25,7 @@ from reclaim.calibration.record import (
     StudyCalibration,
 )
 from reclaim.calibration.subjects import Nulls, Subject, estimates, why_not_permutable_at
-from reclaim.claim_tests import ClaimTest
+from reclaim.calibration.unswapped import CALIBRATED_RULES, rule_of, without_nulls
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import (
     Estimates,
@@ -40,17 +40,9 @@ from reclaim.judging import (
     judge_estimates,
 )
 from reclaim.rules import Judgement, judge_conjunction
-from reclaim.selection import describe
 from reclaim.study import Bound, Conjunction, Prevalence
-from reclaim.verdict import CALIBRATED_RULES
 
 BINS = 40
-
-NOT_CALIBRATED = {
-    "bound": "a share is judged against a bound that was fixed beforehand; other genes say nothing about it",
-    "equivalence": "most genes are equal between groups, so that passing is no distinction; the positive control stands for it",
-    "lookup": "an entry in a database is no measurement that chance could have made",
-}
 
 NO_SUBJECT = "the claim is about a group of patients: there is no gene to swap"
 
@@ -91,18 +83,16 @@ class _Calibration:
         self.decision = self.claim.decision
 
     def record(self) -> ClaimCalibration:
+        base = without_nulls(self.claim)
+        if base.not_calibrated or base.null_gap:
+            return base
         tests = [test for test in self.claim.tests if test.role == "primary"]
-        subjects = dict.fromkeys(_subject_of(test) for test in tests)
-        base = ClaimCalibration(claim=self.claim.id, subject=", ".join(subjects))
-        rules = [decision_for(self.claim, test.id).rule for test in tests]
-        if not CALIBRATED_RULES & set(rules):
-            return base.model_copy(update={"not_calibrated": NOT_CALIBRATED[rules[0]]})
-        gap = self._gap(tests)
-        if gap:
+        if any(rule_of(self.claim, test) in CALIBRATED_RULES and not self._valid(test.id) for test in tests):
+            gap = "no primary test is valid"
             return base.model_copy(update={"null_gap": gap, "background_gap": gap})
         parts = []
         for test in tests:
-            if decision_for(self.claim, test.id).rule in CALIBRATED_RULES:
+            if rule_of(self.claim, test) in CALIBRATED_RULES:
                 assert isinstance(test, get_args(SwappedTest))
                 rows = self._valid(test.id)
                 parts.append(_Part(test, rows, frames_of(self.material, test, rows)))
@@ -113,17 +103,6 @@ class _Calibration:
         swapped, found = self._background(parts)
         record = record.model_copy(update=found)
         return record.model_copy(update={"distribution": self._distribution(parts, swapped, permuted)})
-
-    def _gap(self, tests: Sequence[ClaimTest]) -> str:
-        """Why this claim cannot be calibrated at all."""
-        for test in tests:
-            if decision_for(self.claim, test.id).rule not in CALIBRATED_RULES:
-                continue
-            if not isinstance(test, get_args(SwappedTest)):
-                return f"the subject of a {test.analysis} test is not swapped by this version"
-            if not self._valid(test.id):
-                return "no primary test is valid"
-        return ""
 
     def _valid(self, test: str) -> list[EvidenceRow]:
         return [
@@ -334,18 +313,6 @@ class _Swapped:
     @property
     def modules(self) -> int:
         return 0 if self.nulls.modules is None else self.nulls.modules.shape[1]
-
-
-def _subject_of(test: ClaimTest) -> str:
-    """The gene, set, pair or group of a test in words."""
-    features = getattr(test, "features", None) or [getattr(test, "feature", None)]
-    words: list[str] = []
-    for feature in filter(None, features):
-        named = getattr(feature, "gene_set", None)
-        listed = ", ".join(named) if isinstance(named, list) else named
-        words.append(str(getattr(feature, "label", None) or feature.gene or listed))
-    contrast = getattr(test, "contrast", None)
-    return " and ".join(words) or (describe(contrast.case) if contrast else test.id)
 
 
 def _exact_rate(judgement: Judgement) -> Rate:

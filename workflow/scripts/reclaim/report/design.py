@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reclaim.calibration.unswapped import CALIBRATED_RULES
 from reclaim.claim_tests import ClaimTest
 from reclaim.judging import decision_for
 from reclaim.report.decision import rule_in_words
@@ -11,7 +12,7 @@ from reclaim.report.reading import ClaimReading
 from reclaim.report.words import NO_BREAK, ended, listing, percent, sentence
 from reclaim.retrieve.registration import Registration
 from reclaim.study import Claim, Conjunction, Study
-from reclaim.verdict import CALIBRATED_RULES, ClaimRow
+from reclaim.verdict import ClaimRow
 
 
 def claim_as_test(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reclaim.calibration.unswapped import CALIBRATED_RULES
 from reclaim.config import WORLDS
 from reclaim.report.calibration_reading import limit_in_words
 from reclaim.report.study_view import StudyView
@@ -24,7 +25,6 @@ from reclaim.report.words import (
 from reclaim.verdict import (
     BACKGROUND_DESCRIPTIVE,
     BACKGROUND_SPECIFIC,
-    CALIBRATED_RULES,
     MEANING,
     NULL_RATE_CAP,
     VERDICTS,
