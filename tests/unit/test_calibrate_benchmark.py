@@ -34,8 +34,6 @@ SEEDS = (1, 2)
 FEW = ("RANKS", "MODERATED-T-4", "EXCLUSIVE", "RARE", "HOUSEKEEPING", "T1", "T2", "T3", "T5", "T6")
 WORLDS = ("no_effect", "confounded", "as_claimed")
 
-pytestmark = pytest.mark.xdist_group("calibrate_benchmark")
-
 
 @cache
 def benchmark() -> ModuleType:

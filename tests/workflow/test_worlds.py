@@ -9,8 +9,6 @@ import pandas as pd
 import pytest
 from running import ROOT, digests, planned, snakemake, without_network
 
-pytestmark = pytest.mark.xdist_group("worlds")
-
 PDAC, TREX1, GPNMB, PANEL = "cdk46_egfr_pdac", "trex1_sting", "gpnmb_siglec9_tnbc", "control_claims"
 TESTED_T = ("T1", "T2", "T3", "T5", "T6")
 TESTED_G = ("G1", "G2", "G3", "G4", "G5", "G7", "G8", "G16", "G20")
