@@ -400,7 +400,7 @@ def test_a_silent_set_is_not_detected():
     data = tissue()
     data.X[:, data.var_names.get_indexer(["M1", "M2", "M3"])] = 0
     found, _ = run(data, "A", "myeloid")
-    assert (found.valid, found.flags) == (False, ("not_detected",))
+    assert (found.valid, found.flags) == (False, ("tissue_mixture", "not_detected"))
 
 
 def test_an_adjusting_set_that_is_not_measured_leaves_no_estimate():
@@ -424,7 +424,7 @@ def test_a_gene_is_taken_out_of_the_set_at_the_other_end():
         found, table = run(data, *ends)
         oracle = stats.spearmanr(values_of(data, "A"), score_of(data, "M1", "M2"))
         assert found.effect == pytest.approx(oracle.statistic)
-        assert found.flags == ("circular_members",)
+        assert found.flags == ("tissue_mixture", "circular_members")
         assert "Removed from with_a (part of what is tested): A." in found.note
     assert "A" in table.index  # the partner of a set it is no part of any more
 
@@ -451,7 +451,7 @@ def test_what_two_sets_share_is_in_neither():
     found, _ = run(data, "myeloid", "stroma")
     oracle = stats.spearmanr(score_of(data, "M1", "M2"), score_of(data, "F1", "F2"))
     assert found.effect == pytest.approx(oracle.statistic)
-    assert found.flags == ("circular_members",)
+    assert found.flags == ("tissue_mixture", "circular_members")
     assert "Removed from myeloid (part of what is tested): M3." in found.note
     assert "Removed from stroma (part of what is tested): M3." in found.note
 

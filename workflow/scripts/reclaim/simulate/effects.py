@@ -13,7 +13,6 @@ from reclaim.claim_tests import ClaimTest, Contrast, DifferentialExpression, Gen
 from reclaim.config import World
 from reclaim.expression import derive_columns
 from reclaim.expression_dataset import DerivedColumn
-from reclaim.rules import MARGIN
 from reclaim.selection import select
 from reclaim.study import Claim, Equivalence, LibrarySet, Study
 
@@ -21,11 +20,12 @@ EFFECT: dict[World, float] = {"as_claimed": 1.6, "no_effect": 0.0, "confounded":
 """log2 fold change in the claimed direction."""
 EQUIVALENCE_EFFECT: dict[World, float] = {
     "as_claimed": 0.0,
-    "no_effect": MARGIN["set_log2_fold_change"],
+    "no_effect": 0.25,
     "confounded": 0.0,
     "reversed": 1.6,
 }
-"""Where the claim is that there is no effect, its absence is the claim and the bound is no support for it."""
+"""Where the claim is that there is no effect, its absence is the claim, and the margin of a set (rules.MARGIN) the bound
+that is no support for it."""
 GATE_EFFECT = 2.5
 """Positive controls work in every world."""
 NUISANCE_EFFECT, NUISANCE_SHARE = 1.2, 0.3
