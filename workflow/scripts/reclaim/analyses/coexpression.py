@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reclaim.analyses.differential_expression import MIN_SET_SHARE, log2_values, measured_members, one_sided
-from reclaim.analyses.groups import _column, _covariate
+from reclaim.analyses.groups import column_of, covariate_of
 from reclaim.claim_tests import Coexpression, GeneFeature
 from reclaim.correlation import bootstrap_spearman, partial_spearman
 from reclaim.errors import AbsentData, did_you_mean
@@ -105,7 +105,7 @@ def samples_by_stratum(
     column = test.strata
     if column is None:
         return {"all": chosen}, []
-    stratum = _column(chosen.obs, column)
+    stratum = column_of(chosen.obs, column)
     found, left_out = {}, []
     for name, number in stratum.value_counts().sort_index().items():
         if number < MIN_SAMPLES:
@@ -372,7 +372,7 @@ def _column_covariates(test: Coexpression, samples: pd.DataFrame, sets: Sets) ->
         if name not in samples.columns:
             near = did_you_mean(name, [*map(str, samples.columns), *sets])
             raise AbsentData(f"adjust: {name!r} is neither a sample column nor a gene set of the study{near}")
-        values = _covariate(samples, name)
+        values = covariate_of(samples, name)
         if pd.api.types.is_float_dtype(values):
             values = values.where(np.isfinite(values))
         found[name] = values

@@ -63,19 +63,19 @@ def comparisons(test: DifferentialExpression, samples: pd.DataFrame) -> tuple[li
     Raises AbsentData for a column that is not there, for an empty group, and for a sample that belongs to
     both groups.
     """
-    group = _assign(test.contrast, samples, "contrast")
+    group = assign_groups(test.contrast, samples, "contrast")
     table = pd.DataFrame(
         {"group": pd.Categorical(group, [CONTROL, CASE])}, index=samples.index.rename("sample")
     )
     for number, name in enumerate(test.covariates):
-        table[f"covariate_{number}"] = _covariate(samples, name)
+        table[f"covariate_{number}"] = covariate_of(samples, name)
     if test.pairs:
-        table["pair"] = _column(samples, test.pairs)
+        table["pair"] = column_of(samples, test.pairs)
     if test.interaction:
-        modifier = _assign(test.interaction, samples, "interaction")
+        modifier = assign_groups(test.interaction, samples, "interaction")
         table["modifier"] = pd.Categorical(modifier, [CONTROL, CASE])
     table = table.dropna(subset="group")
-    strata = _column(samples, test.strata).reindex(table.index) if test.strata else None
+    strata = column_of(samples, test.strata).reindex(table.index) if test.strata else None
     found, left_out = [], []
     for stratum in ["all"] if strata is None else sorted(strata.dropna().unique()):
         grouped = table if strata is None else table[(strata == stratum).fillna(False)]
@@ -107,12 +107,12 @@ def share_no_source(comparison: Comparison, samples: pd.DataFrame, column: str |
     """Whether case and control come from different projects or batches throughout."""
     if column is None:
         return False
-    source = _column(samples, column).reindex(comparison.samples.index)
+    source = column_of(samples, column).reindex(comparison.samples.index)
     case, control = (set(source[arm].dropna()) for arm in (comparison.case, ~comparison.case))
     return not case & control
 
 
-def _assign(contrast: Contrast, samples: pd.DataFrame, name: str) -> np.ndarray:
+def assign_groups(contrast: Contrast, samples: pd.DataFrame, name: str) -> np.ndarray:
     """case, control or None for every sample."""
     case, control = (
         np.asarray(select(samples, wanted), bool) for wanted in (contrast.case, contrast.control)
@@ -134,17 +134,17 @@ def _formula(table: pd.DataFrame) -> str:
     return f"~ {' + '.join(terms)}"
 
 
-def _column(samples: pd.DataFrame, name: str) -> pd.Series:
-    """As text; empty text, which is how tables on disk write it, is a missing value."""
+def column_of(samples: pd.DataFrame, name: str) -> pd.Series:
+    """A sample column as text; empty text, which is how tables on disk write it, is a missing value."""
     if name not in samples.columns:
         raise AbsentData(f"no column {name!r}{did_you_mean(name, samples.columns)}")
     text = samples[name].astype("string")
     return text.mask(text.str.strip() == "")
 
 
-def _covariate(samples: pd.DataFrame, name: str) -> pd.Series:
-    """As numbers where every value is one, else as categories."""
-    values = _column(samples, name)
+def covariate_of(samples: pd.DataFrame, name: str) -> pd.Series:
+    """A sample column as numbers where every value is one, else as categories."""
+    values = column_of(samples, name)
     numbers = pd.to_numeric(values, errors="coerce").astype(float)
     return numbers if numbers.notna().equals(values.notna()) else values
 

@@ -16,7 +16,7 @@ from reclaim.analyses.differential_expression import (
     measured_members,
     one_sided,
 )
-from reclaim.analyses.groups import CASE, CONTROL, Comparison, _assign
+from reclaim.analyses.groups import CASE, CONTROL, Comparison, assign_groups
 from reclaim.claim_tests import Survival
 from reclaim.cox import cox_fit
 from reclaim.cumulative_incidence import cumulative_incidence
@@ -174,7 +174,7 @@ def cohort_of(test: Survival, data: anndata.AnnData, endpoints: Mapping[str, End
     chosen = np.asarray(select(samples, test.samples), bool) if test.samples else np.ones(len(samples), bool)
     arms = np.full(len(samples), None, object)
     if test.contrast:
-        arms[chosen] = _assign(test.contrast, samples[chosen], "contrast")
+        arms[chosen] = assign_groups(test.contrast, samples[chosen], "contrast")
         chosen &= pd.notna(arms)
     elif data.n_vars == 0:
         raise AbsentData("the data set holds no genes; expected values of the tested feature")

@@ -124,7 +124,8 @@ def _effect(claim: Claim, test: ClaimTest, world: World) -> float:
     if claim.known is not None:  # a control claim is as true in one world as in another
         world = "as_claimed" if claim.known else "no_effect"
     if isinstance(claim.decision, Equivalence):
-        return sign * (claim.decision.margin or EQUIVALENCE_EFFECT[world])
+        effect = EQUIVALENCE_EFFECT[world]
+        return sign * (claim.decision.margin or effect if world == "no_effect" else effect)
     marked = claim.decision is not None and claim.decision.marked
     return sign * EFFECT[world] * (1.5 if marked else 1.0)
 
