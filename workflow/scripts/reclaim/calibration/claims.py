@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reclaim.calibration.arrangements import PERMUTATIONS
-from reclaim.calibration.frames import Frame, Material, SwappedTest, frames_of
+from reclaim.calibration.frames import Frame, Material, frames_of
 from reclaim.calibration.markers import PURITY, SCORES
 from reclaim.calibration.matching import LOADING
 from reclaim.calibration.modules import TOGETHER, exact_interval, rate_over_modules
@@ -25,7 +24,13 @@ from reclaim.calibration.record import (
     StudyCalibration,
 )
 from reclaim.calibration.subjects import Nulls, Subject, estimates, why_not_permutable_at
-from reclaim.calibration.unswapped import CALIBRATED_RULES, rule_of, without_nulls
+from reclaim.calibration.unswapped import (
+    CALIBRATED_RULES,
+    SWAPPED_TESTS,
+    SwappedTest,
+    rule_of,
+    without_nulls,
+)
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import (
     Estimates,
@@ -93,7 +98,7 @@ class _Calibration:
         parts = []
         for test in tests:
             if rule_of(self.claim, test) in CALIBRATED_RULES:
-                assert isinstance(test, get_args(SwappedTest))
+                assert isinstance(test, SWAPPED_TESTS)
                 rows = self._valid(test.id)
                 parts.append(_Part(test, rows, frames_of(self.material, test, rows)))
         permuted, null_gap = self._permuted(parts)
@@ -258,7 +263,7 @@ class _Calibration:
         """Of every valid row that compares expression, gates left out."""
         found = []
         for test in self.claim.tests:
-            if test.role == "gate" or not isinstance(test, get_args(SwappedTest)):
+            if test.role == "gate" or not isinstance(test, SWAPPED_TESTS):
                 continue
             rows = [row for row in self._valid(test.id) if row.statistic is not None]
             if not rows:

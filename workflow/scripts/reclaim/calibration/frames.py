@@ -20,6 +20,7 @@ from reclaim.analyses.groups import CASE, Comparison, comparisons
 from reclaim.analyses.survival import Cohort, cohort_of, fit_cohort
 from reclaim.calibration.arrangements import MIN_PER_ARM, PERMUTATIONS, arrangements, why_not_permutable
 from reclaim.calibration.permuted import gene_values, permuted_gene, permuted_score, score_estimates
+from reclaim.calibration.unswapped import SwappedTest
 from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, GeneFeature, Survival
 from reclaim.correlation import partial_spearman
 from reclaim.dataset import ExpressionKeys
@@ -33,9 +34,6 @@ Floats = NDArray[np.float64]
 Names = NDArray[np.object_]
 FIELDS = ("effect", "se", "ci_low", "ci_high")
 NUMBERS = (*FIELDS, "statistic")
-
-SwappedTest = DifferentialExpression | Coexpression | Survival
-"""Tests whose subject is swapped."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
 from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, Survival
 from reclaim.selection import describe
@@ -15,8 +17,9 @@ NOT_CALIBRATED = {
     "lookup": "an entry in a database is no measurement that chance could have made",
 }
 
-SWAPPED_TESTS = (DifferentialExpression, Coexpression, Survival)
+SwappedTest = DifferentialExpression | Coexpression | Survival
 """Tests whose subject can be swapped."""
+SWAPPED_TESTS = get_args(SwappedTest)
 
 
 def study_without_nulls(study: Study) -> StudyCalibration:
