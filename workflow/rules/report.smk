@@ -17,7 +17,9 @@ rule report_page:
         ledgers=[f"results/{{run}}/{study}/data/{name}.ledger.json" for study, name in REPORT_DATASETS],
         calibrations=[f"results/{{run}}/{job.study}/calibration.json" for job in PLAN.calibrations()],
         curves=[
-            f"results/{{run}}/{job.study}/{curve}.curves.json" for job in PLAN.analyses() for curve in job.curves
+            f"results/{{run}}/{job.study}/{curve}.curves.json"
+            for job in PLAN.analyses()
+            for curve in job.curves
         ],
         registration=lambda wildcards: PLAN.registration(wildcards.run),
         templates=sorted(
@@ -54,7 +56,17 @@ rule report_page:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
         curves=[(job.study, curve) for job in PLAN.analyses() for curve in job.curves],
         seed=PLAN.config.seed,
-        packages=["numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pydeseq2", "gseapy", "lifelines", "snakemake"],
+        packages=[
+            "numpy",
+            "pandas",
+            "scipy",
+            "statsmodels",
+            "matplotlib",
+            "pydeseq2",
+            "gseapy",
+            "lifelines",
+            "snakemake",
+        ],
     message:
         "Writing the report page ({wildcards.run})"
     script:
