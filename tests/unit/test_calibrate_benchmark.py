@@ -31,7 +31,7 @@ from reclaim.symbols import SymbolTable
 ROOT = Path(__file__).parents[2]
 RULES, TREX1 = ROOT / "benchmarks" / "calibrate.yaml", ROOT / "seeds" / "trex1_sting.yaml"
 SEEDS = (1, 2)
-FEW = ("RANKS", "MODERATED-T-4", "EXCLUSIVE", "RARE", "HOUSEKEEPING", "T1", "T2", "T3", "T5", "T6")
+FEW = ("RANKS", "SET", "MODERATED-T-4", "EXCLUSIVE", "RARE", "HOUSEKEEPING", "T1", "T2", "T3", "T5", "T6")
 WORLDS = ("no_effect", "confounded", "as_claimed")
 
 
@@ -114,6 +114,8 @@ def _with_datasets(study: Study, *names: str) -> Study:
 def test_every_claim_is_judged_once_in_every_world_and_seed() -> None:
     own = [claim for claim in FEW if not re.fullmatch(r"T\d", claim)]
     expected = {(world, seed, claim) for world in WORLDS for seed in SEEDS for claim in own}
+    on_expression = ("RANKS", "SET", "MODERATED-T-4", "HOUSEKEEPING")
+    expected |= {("batch", seed, claim) for seed in SEEDS for claim in on_expression}
     expected |= {("shuffled labels", seed, claim) for seed in SEEDS for claim in FEW if claim not in own}
     found = [(one.world, one.seed, one.claim) for one in measured()]
     assert len(found) == len(expected)
@@ -125,6 +127,13 @@ def test_a_large_effect_is_supported_and_none_is_not() -> None:
     assert "supported" not in verdicts("no_effect", "RANKS")
 
 
+def test_a_set_that_a_nuisance_moves_is_not_supported_where_the_nuisance_varies_within_the_arms() -> None:
+    agreeing = [one for one in measured() if (one.claim, one.outcome) == ("SET", "agrees")]
+    assert {"confounded", "as_claimed"} <= {one.world for one in agreeing}
+    assert "supported" not in verdicts("confounded", "SET")
+    assert verdicts("as_claimed", "SET") == ["supported"] * 2
+
+
 def test_what_cannot_be_calibrated_is_consistent_at_best() -> None:
     assert verdicts("as_claimed", "MODERATED-T-4") == ["consistent"] * 2
     assert verdicts("as_claimed", "EXCLUSIVE") == ["consistent"] * 2
@@ -132,7 +141,7 @@ def test_what_cannot_be_calibrated_is_consistent_at_best() -> None:
 
 def test_housekeeping_genes_and_shuffled_labels_are_never_supported() -> None:
     watched = [one for one in measured() if one.claim == "HOUSEKEEPING" or one.world == "shuffled labels"]
-    assert len(watched) == 2 * (3 + 5)
+    assert len(watched) == 2 * (4 + 5)
     assert all(one.verdict != "supported" and one.in_company != "supported" for one in watched)
 
 

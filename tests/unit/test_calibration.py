@@ -16,6 +16,7 @@ from reclaim.calibration.arrangements import PERMUTATIONS
 from reclaim.calibration.claims import calibrate_study
 from reclaim.calibration.frames import Material
 from reclaim.calibration.markers import SCORES
+from reclaim.calibration.matching import gene_properties
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
 from reclaim.claim_tests import DifferentialExpression
 from reclaim.evidence import EvidenceRow, Setting
@@ -44,13 +45,17 @@ def expression(seed: int, case: int = 12, control: int = 12, **moved: float) -> 
     )
 
 
-def nuisance(data: ad.AnnData, effect: float, share: float, seed: int = 9) -> ad.AnnData:
-    """`effect` added to that share of the other genes in the case group, and to GENE1."""
+def nuisance(
+    data: ad.AnnData, effect: float, share: float, seed: int = 9, within: float = 0, subject: str = "GENE1"
+) -> ad.AnnData:
+    """`effect` added to that share of the other genes in the case group, and to genes named like `subject`; `within` an
+    arm it varies with so many times its size."""
     generator = np.random.default_rng(seed)
     columns = np.isin(data.var_names, GENES) & (generator.random(data.n_vars) < share)
-    columns |= data.var_names == "GENE1"
+    columns |= data.var_names.str.startswith(subject)
+    exposure = (data.obs["group"] == "case").to_numpy() + within * generator.standard_normal(data.n_obs)
     values = np.array(data.X)
-    values[np.ix_((data.obs["group"] == "case").to_numpy(), columns)] += effect
+    values[:, columns] += effect * exposure[:, None]
     return ad.AnnData(values, obs=data.obs, var=data.var, uns=data.uns)
 
 
@@ -110,7 +115,7 @@ def test_a_real_effect_stands_out_from_both_nulls() -> None:
     assert one.background_rate is not None
     assert one.background_rate.share < 0.01
     assert one.background_rate.n == 1000
-    assert one.loadings == ["immune", "proliferation"]
+    assert one.loadings == ["immune", "proliferation", "the difference between the arms"]
     assert one.loadings_gap == "these data have no score of purity"
     assert [item.name for item in one.balance][:3] == [
         "mean in the reference arm",
@@ -318,6 +323,53 @@ def test_subjects_of_a_conjunction_are_swapped_in_turn() -> None:
     assert one.background_rate is not None
     assert 0.25 < one.background_rate.share < 0.36
     assert one.swapped in ("GENE1", "SET1")
+
+
+def test_a_nuisance_that_moves_a_whole_set_shows_when_it_varies_within_the_arms() -> None:
+    """Among random sets hardly any has all members moved; among sets of genes that follow what sets the arms apart
+    most have."""
+    study = a_study(expression_test(feature={"gene_set": ["SET1", "SET2", "SET3"]}))
+    moved, real = (
+        {
+            name: nuisance(expression(seed, 40, 40, **real), 1.0, 0.2, within=0.15, subject=subject)
+            for name, seed in (("a", 1), ("b", 2))
+        }
+        for subject, real in (("SET", {}), ("none", dict.fromkeys(["SET1", "SET2", "SET3"], 1.0)))
+    )
+    one, other = only(calibrated(study, moved)), only(calibrated(study, real))
+    assert one.matched is not None
+    assert one.matched_on_loadings is not None
+    assert one.background_rate is not None
+    assert one.matched.share < 0.2
+    assert one.matched_on_loadings.share > 0.6
+    assert one.background_rate == one.matched_on_loadings
+    # A set that is truly higher does not vary with the nuisance, nor do those that it is compared with.
+    assert other.background_rate is not None
+    assert other.background_rate.share < 0.2
+
+
+def test_the_loading_on_the_difference_between_the_arms_leaves_each_gene_out_of_its_own_score() -> None:
+    data = nuisance(expression(1), 1.5, 0.3, within=0.4)
+    case = (data.obs["group"] == "case").to_numpy()
+    values = data.to_df()
+    found = gene_properties(values, case, leave_out=["GENE1"])["loading on the difference between the arms"]
+    within = values - values.groupby(case).transform("mean")
+    spread = np.sqrt((within**2).sum() / (len(values) - 2))
+    weight = (values[case].mean() - values[~case].mean()) / spread
+    weight["GENE1"] = 0
+    for gene in ("GENE1", "SET1", *GENES[:5]):
+        others = [name for name in values.columns if name != gene]
+        score = (within[others] / spread[others]) @ weight[others]
+        assert found[gene] == pytest.approx(np.corrcoef(score, within[gene])[0, 1], abs=1e-9)
+
+
+def test_the_loading_on_the_difference_needs_arms_and_twenty_degrees_of_freedom() -> None:
+    name = "loading on the difference between the arms"
+    for arm, there in ((10, False), (11, True)):
+        data = expression(1, arm, arm)
+        case = (data.obs["group"] == "case").to_numpy()
+        assert (name in gene_properties(data.to_df(), case)) == there
+        assert name not in gene_properties(data.to_df(), np.zeros(len(case), bool))
 
 
 def test_prevalence_is_calibrated_over_its_strata() -> None:

@@ -18,7 +18,14 @@ from reclaim.errors import UserError
 from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.design import simulated_samples
-from reclaim.simulate.effects import EFFECT, GATE_EFFECT, named_genes, planted, shifts
+from reclaim.simulate.effects import (
+    EFFECT,
+    GATE_EFFECT,
+    NUISANCE_SPREAD,
+    named_genes,
+    planted,
+    shifts,
+)
 from reclaim.simulate.expression import all_genes
 from reclaim.simulate.internet import simulate_study
 from reclaim.sources.load_expression import load_expression
@@ -156,10 +163,12 @@ def test_other_data_sets_have_effects_of_their_own() -> None:
     assert named_genes(a_study) == ["GENE1", "GENE2"]
 
 
-def shifted(a_study: Study, world: World, genes: list[str], seed: int = 1) -> pd.DataFrame:
+def shifted(
+    a_study: Study, world: World, genes: list[str], seed: int = 1, nuisance_spread: float = NUISANCE_SPREAD
+) -> pd.DataFrame:
     table = samples(a_study)
     effects = planted(a_study, list(a_study.datasets), world)
-    found = shifts({}, table, genes, effects, None, world, np.random.default_rng(seed))
+    found = shifts({}, table, genes, effects, None, world, np.random.default_rng(seed), nuisance_spread)
     return pd.DataFrame(found, columns=genes, index=table.index).join(table)
 
 
@@ -179,7 +188,7 @@ def test_an_interaction_is_planted_as_a_difference_of_differences() -> None:
 
 def test_the_confounded_world_moves_tested_genes_and_a_third_of_the_others_with_the_cases() -> None:
     genes = ["GENE1", *(f"OTHER{i}" for i in range(400))]
-    found = shifted(small(expression_test()), "confounded", genes)
+    found = shifted(small(expression_test()), "confounded", genes, nuisance_spread=0)
     case, control = (found.loc[found["group"] == arm, genes] for arm in ("case", "control"))
     assert case["GENE1"].nunique() == 1
     assert not control.to_numpy().any()
@@ -190,6 +199,16 @@ def test_the_confounded_world_moves_tested_genes_and_a_third_of_the_others_with_
     # It is one nuisance: in another data set it moves the same genes.
     elsewhere = shifted(small(expression_test()), "confounded", genes, seed=2)
     assert set(moved.index) == {gene for gene in genes if elsewhere[gene].any()}
+
+
+def test_the_nuisance_varies_within_the_arms_and_moves_its_genes_together() -> None:
+    genes = ["GENE1", *(f"OTHER{i}" for i in range(400))]
+    found = shifted(small(expression_test()), "confounded", genes)
+    moved = found[genes].loc[:, found[genes].any()]
+    assert "GENE1" in moved
+    within = moved - moved.groupby(found["group"]).transform("mean")
+    assert np.abs(within).to_numpy().min() > 0
+    assert np.linalg.matrix_rank(within.to_numpy(), tol=1e-9) == 1
 
 
 # The services

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from reclaim.calibration.arrangements import PERMUTATIONS
 from reclaim.calibration.frames import Frame, Material, frames_of
-from reclaim.calibration.markers import PURITY, SCORES
+from reclaim.calibration.markers import ARMS, PURITY, SCORES
 from reclaim.calibration.matching import LOADING
-from reclaim.calibration.modules import TOGETHER, exact_interval, rate_over_modules
+from reclaim.calibration.modules import MIN_DEGREES, TOGETHER, exact_interval, rate_over_modules
 from reclaim.calibration.record import (
     ClaimCalibration,
     NullDistribution,
@@ -141,10 +141,14 @@ class _Calibration:
         found: dict[str, object] = {"matched": basic.rate}
         chosen = basic
         there = [set(one.subject.space.loadings) for one in swaps]
-        names = [name for name in (PURITY, *SCORES) if all(LOADING.format(name) in one for one in there)]
-        missing = [name for name in (PURITY, *SCORES) if name not in names]
-        if missing:
-            found["loadings_gap"] = f"these data have no score of {' and '.join(missing)}"
+        names = [
+            name for name in (PURITY, *SCORES, ARMS) if all(LOADING.format(name) in one for one in there)
+        ]
+        gaps = [f"no score of {name}" for name in (PURITY, *SCORES) if name not in names]
+        if ARMS not in names and any(frame.case.any() for part in parts for frame in part.frames):
+            gaps.append(f"fewer than {MIN_DEGREES} residual degrees of freedom for that of {ARMS}")
+        if gaps:
+            found["loadings_gap"] = f"these data have {' and '.join(gaps)}"
         if names:
             further = max((self._swapped(parts, one, loadings=True) for one in swaps), key=_share)
             found |= {"matched_on_loadings": further.rate, "loadings": names}

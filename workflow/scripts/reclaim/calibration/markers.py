@@ -19,3 +19,5 @@ SCORES: Mapping[str, Sequence[str]] = {
 
 MIN_MARKERS = 3
 PURITY = "purity"
+ARMS = "the difference between the arms"
+"""How much more like a case than like a control a sample is among those of its own arm."""

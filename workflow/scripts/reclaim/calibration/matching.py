@@ -2,7 +2,9 @@
 
 Matched on the mean in the reference arm (the mean over both arms would carry the effect itself), the spread
 within groups, the share of samples in which the gene is detected, and the kind of gene; then also on how
-the gene follows purity, immune cells and proliferation.
+the gene follows purity, immune cells, proliferation, and whatever makes a sample more like a case than others of its
+own arm. The last needs no name: a nuisance that drives the contrast, and varies within the arms as purity does, moves
+the subject and such genes alike.
 """
 
 from __future__ import annotations
@@ -15,14 +17,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from reclaim.calibration.markers import MIN_MARKERS, PURITY, SCORES
-from reclaim.calibration.modules import within_groups
+from reclaim.calibration.markers import ARMS, MIN_MARKERS, PURITY, SCORES
+from reclaim.calibration.modules import MIN_DEGREES, within_groups
 from reclaim.calibration.record import Balance
 
 Floats = NDArray[np.float64]
 
 COMPARABLE = 1000
 """How many matched subjects the rule is run on."""
+CALIPER = 2
+"""Of the genes that are matched on loadings, so many times as many are looked at first."""
 NEAREST_PER_MEMBER = 200
 """A member of a set is swapped for one of so many genes."""
 MEAN, SPREAD, DETECTION = "mean in the reference arm", "spread within groups", "detection"
@@ -41,12 +45,13 @@ def gene_properties(
     `values` is samples x genes on the log2 scale, 0 where nothing was detected; `purity` has one value per
     sample, NaN where unknown; `cell_types` are sets of genes whose mean tells the share of a kind of cell.
     Loadings are correlations with a score within groups; genes `leave_out` (the subject) are no part of a
-    score, and a score with fewer than three measured markers is not there.
+    score, and a score with fewer than three measured markers is not there. Nor is the loading on the difference between
+    the arms where there are none, or fewer than MIN_DEGREES residual degrees of freedom.
     """
     y = values.to_numpy(float)
     groups = case.astype(np.int64)
     away = within_groups(y, groups)
-    degrees = max(1, len(y) - 2)
+    degrees = max(1, len(y) - len(np.unique(groups)))
     spread = np.sqrt((away**2).sum(axis=0) / degrees)
     found = {
         MEAN if case.any() else "mean": y[~case].mean(axis=0),
@@ -60,6 +65,10 @@ def gene_properties(
         known = np.isfinite(purity)
         score = within_groups(purity[known, None], groups[known])[:, 0]
         found[LOADING.format(PURITY)] = _correlation(within_groups(y[known], groups[known]), score)
+    if case.any() and degrees >= MIN_DEGREES:
+        difference = y[case].mean(axis=0) - y[~case].mean(axis=0)
+        difference[values.columns.isin(list(leave_out))] = 0
+        found[LOADING.format(ARMS)] = _along(away, difference, spread)
     return pd.DataFrame(found, index=values.columns)
 
 
@@ -75,6 +84,19 @@ def _scores(
         if len(place) >= MIN_MARKERS:
             found[name] = np.asarray((away[:, place] / spread[place]).mean(axis=1))
     return found
+
+
+def _along(away: Floats, difference: Floats, spread: Floats) -> Floats:
+    """Correlation of each gene, within the arms, with how far a sample lies towards the case arm: its genes weighed by
+    the difference between the arms, both scaled by the spread. Each gene is left out of its own score."""
+    inverse = np.divide(1, spread, out=np.zeros_like(spread), where=spread > 0)
+    scaled, weight = away * inverse, difference * inverse
+    score = scaled @ weight
+    with_score, length = score @ scaled, (scaled**2).sum(axis=0)
+    others = with_score - weight * length
+    score_length = score @ score - 2 * weight * with_score + weight**2 * length
+    size = np.sqrt(length * np.maximum(score_length, 0))
+    return np.asarray(np.divide(others, size, out=np.zeros_like(others), where=size > 0))
 
 
 def _correlation(away: Floats, score: Floats) -> Floats:
@@ -124,17 +146,28 @@ def make_space(properties: Sequence[pd.DataFrame], kinds: Mapping[str, str]) -> 
     )
 
 
-def nearest(space: Space, gene: str, allowed: NDArray[np.bool_], loadings: bool) -> list[str]:
-    """Genes in order of their distance to `gene`, of its own kind, at most COMPARABLE; equals by name."""
+def nearest(
+    space: Space, gene: str, allowed: NDArray[np.bool_], loadings: bool, most: int = COMPARABLE
+) -> list[str]:
+    """Genes in order of their distance to `gene`, of its own kind, at most `most`; equals by name.
+
+    With `loadings`, only CALIPER times `most` genes are looked at: those whose loading on the difference between the
+    arms is nearest (a caliper on the property that matters most, Rosenbaum 1985, doi 10.1080/00031305.1985.10479383).
+    """
     names = [*space.basic, *(space.loadings if loadings else [])]
-    table = space.position.loc[:, space.position.columns.get_level_values(1).isin(names)]
     place = int(space.genes.get_indexer(pd.Index([gene]))[0])
     same = allowed & (space.kind == space.kind[place])
     same[place] = False
     there = np.flatnonzero(same)
+    key = LOADING.format(ARMS)
+    if key in names:
+        along = space.position.xs(key, axis=1, level=1).to_numpy().mean(axis=1)
+        order = np.lexsort((space.genes[there].to_numpy(str), np.abs(along[there] - along[place])))
+        there = np.sort(there[order[: CALIPER * most]])
+    table = space.position.loc[:, space.position.columns.get_level_values(1).isin(names)]
     positions = table.to_numpy()
     distance = ((positions[there] - positions[place]) ** 2).sum(axis=1)
-    order = np.lexsort((space.genes[there].to_numpy(str), distance))[:COMPARABLE]
+    order = np.lexsort((space.genes[there].to_numpy(str), distance))[:most]
     return [str(name) for name in space.genes[there[order]]]
 
 
@@ -151,7 +184,7 @@ def matched_sets(
     more than `most_genes` are met, or about as many as there are members."""
     choose_from = max(2 * len(members), min(NEAREST_PER_MEMBER, most_genes // len(members)))
     outside = allowed & ~space.genes.isin(list(members))
-    choices = [nearest(space, gene, outside, loadings)[:choose_from] for gene in members]
+    choices = [nearest(space, gene, outside, loadings, choose_from) for gene in members]
     generator = np.random.default_rng(seed)
     found = np.empty((COMPARABLE, len(members)), object)
     for row in found:

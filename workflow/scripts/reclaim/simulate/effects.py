@@ -31,6 +31,9 @@ GATE_EFFECT = 2.5
 NUISANCE_EFFECT, NUISANCE_SHARE = 1.2, 0.3
 """confounded: a nuisance that goes with the case arm moves this share of all genes, the tested ones among them. It is
 one nuisance, such as purity: the same genes in every data set, by a quarter more or less than its mean effect."""
+NUISANCE_SPREAD = 0.3
+"""The nuisance varies among the samples of an arm with so many times the difference between the arms, as purity does: about
+0.2 within tumours and 0.7 between tumour and normal tissue. A batch that is the arm would have 0."""
 STRATUM_SPREAD = 0.25
 """Standard deviation of an effect between strata."""
 LIBRARY_SET_SIZE = 40
@@ -138,6 +141,7 @@ def shifts(
     strata: str | None,
     world: World,
     generator: np.random.Generator,
+    nuisance_spread: float = NUISANCE_SPREAD,
 ) -> np.ndarray:
     """log2 shift of every gene (columns) in every sample (rows)."""
     table = derive_columns(samples, {name: rule for name, rule in derive.items() if name not in samples})
@@ -161,7 +165,8 @@ def shifts(
         for one in effects:
             if not dealt & set(one.contrast.case):
                 cases |= np.asarray(select(table, one.contrast.case), bool)
-        found += NUISANCE_EFFECT * np.outer(cases, strength * moved)
+        nuisance = cases + nuisance_spread * generator.standard_normal(len(table))
+        found += NUISANCE_EFFECT * np.outer(nuisance, strength * moved)
     return found
 
 

@@ -28,7 +28,13 @@ from reclaim.simulate.design import (
     simulated_samples,
     strata_of,
 )
-from reclaim.simulate.effects import named_genes, planted, shifts, tested_genes
+from reclaim.simulate.effects import (
+    NUISANCE_SPREAD,
+    named_genes,
+    planted,
+    shifts,
+    tested_genes,
+)
 from reclaim.simulate.gdc import files_answer, star_counts_tsv
 from reclaim.simulate.geo import (
     count_table_gz,
@@ -72,10 +78,15 @@ def all_genes(study: Study) -> list[str]:
 
 
 def simulate_expression(
-    study: Study, names: Sequence[str], world: World, generator: np.random.Generator
+    study: Study,
+    names: Sequence[str],
+    world: World,
+    generator: np.random.Generator,
+    nuisance_spread: float = NUISANCE_SPREAD,
 ) -> tuple[SimulatedExpression, dict[str, Any]]:
     """The samples and genes of one source, for all data sets `names` that are parts of it, and what was
-    planted. Same generator state, same data."""
+    planted. Same generator state, same data. `nuisance_spread`: how much the nuisance of confounded varies within an
+    arm, as a multiple of what lies between the arms."""
     datasets = [study.datasets[name] for name in names]
     tests = [
         test
@@ -94,7 +105,9 @@ def simulate_expression(
     level = generator.normal(6, GENE_SPREAD, len(genes))
     tested = np.isin(genes, tested_genes(study))
     level[tested] = generator.normal(NAMED_LEVEL, NAMED_SPREAD, tested.sum())
-    moved = shifts(derived_columns(datasets), samples, genes, effects, strata, world, generator)
+    moved = shifts(
+        derived_columns(datasets), samples, genes, effects, strata, world, generator, nuisance_spread
+    )
     varied = variation(len(samples), genes, generator)
     couple(varied, genes, [test for test in tests if isinstance(test, Coexpression)], study, world, generator)
     log2_mean = level + moved + NOISE[kind_of_design(datasets, tests)] * varied
