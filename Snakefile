@@ -50,6 +50,7 @@ localrules:
     worlds,
     announce,
     retrieve,
+    select_experiments,
     verify,
 
 

@@ -28,6 +28,7 @@ from reclaim.claim_tests import (
     GeneSetEnrichment,
     MutationFrequency,
     MutualExclusivity,
+    PeakColocalization,
     Role,
     Survival,
 )
@@ -36,6 +37,7 @@ from reclaim.count_model import fit_counts
 from reclaim.dataset import (
     CbioportalDataset,
     CbioportalExpressionDataset,
+    ChipAtlasDataset,
     DatasetBase,
     ExpressionKeys,
     FileDataset,
@@ -55,6 +57,7 @@ from reclaim.judging import SHOWN_ONLY
 from reclaim.plan import ANALYSES, make_plan
 from reclaim.pooling import prevalence
 from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection
+from reclaim.region_dataset import Cells
 from reclaim.report.words import SCALES
 from reclaim.rules import MARGIN, MARKED_LOG2_FOLD_CHANGE
 from reclaim.simulate.design import REPLICATES, STRATA
@@ -110,6 +113,8 @@ DATASETS = {
     "tissue": f"{{{TISSUE}, patients: c, independent: true, {TIER}}}",
     "tumours_a": f"{{{TUMOURS}, patients: d, independent: true, {TIER}}}",
     "tumours_b": f"{{{PATIENTS}, patients: e, independent: true, {TIER}}}",
+    "myeloma_factors": "{source: chip_atlas, cells: [{name: MM.1S, matches: 'MM.?1S', system: same}], "
+    f"{TIER}, independent: true}}",
 }
 """Data sets that claims of the documentation name."""
 
@@ -179,13 +184,16 @@ LIVED = (
     "contrast: {case: {drug: drug}, control: {drug: vehicle}}, expected: positive"
 )
 
+BOUND = "analysis: peak_colocalization, query: IKZF1, partner: FOS"
+
 
 def with_datasets(folder: Path, datasets: str) -> Path:
     """A study whose one claim uses each of these data sets, which are all of one kind."""
     names = ", ".join(re.findall(r"^(\w+):", datasets, re.MULTILINE))
     mutations = re.search(r"^  (source: cbioportal|format: maf)$", datasets, re.MULTILINE)
     clinical = re.search(r"^  format: clinical_table$", datasets, re.MULTILINE)
-    test = MUTATED if mutations else LIVED if clinical else CHANGED
+    regions = re.search(r"^  (source: chip_atlas|genome: hg38)", datasets, re.MULTILINE)
+    test = MUTATED if mutations else LIVED if clinical else BOUND if regions else CHANGED
     claim = f"""\
 claims:
   - id: C1
@@ -321,11 +329,12 @@ def test_study_page_explains_every_key() -> None:
         GdcDataset,
         CbioportalExpressionDataset,
     )
+    of_regions = (ChipAtlasDataset, Cells)
     sets = (LibrarySet, EnrichrLibrary, MsigdbCollection, GeneSetFile)
     tests = (MutationFrequency, MutualExclusivity, DifferentialExpression, Detection, GeneSetEnrichment)
-    tests = (*tests, Coexpression, Survival, EventShare)
+    tests = (*tests, Coexpression, Survival, EventShare, PeakColocalization)
     assert len(tests) == len(ANALYSES)
-    for model in (*models, *of_expression, *sets, *tests, Endpoint):
+    for model in (*models, *of_expression, *of_regions, *sets, *tests, Endpoint):
         keys = {field.alias or name for name, field in model.model_fields.items()}
         assert keys <= words, model
     assert set(get_args(Role)) <= first_cells(section(text, "6"))

@@ -232,7 +232,7 @@ def test_a_data_set_has_not_the_name_of_a_reference(name: str, tmp_path: Path) -
     values["datasets"][name] = geo_dataset(series="GSE3")
     (found,) = mistakes_of(values, tmp_path)
     assert found.startswith(f"{line_of(tmp_path, name)}: datasets.{name}: ")
-    assert "is also the name of a library or of the symbol table; choose another" in found
+    assert "is also the name of a library or of a table that the study needs; choose another" in found
 
 
 def test_a_ranking_is_of_a_test_that_is_there(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ for JOB in PLAN.analyses():
             ledgers=JOB.ledgers,
             rankings=list(JOB.rankings.values()),
             libraries=list(JOB.libraries.values()),
+            genome=list(JOB.genome.values()),
             code=CODE[JOB.analysis],
         output:
             evidence=f"results/{{run}}/{JOB.study}/evidence/{JOB.analysis}.tsv",
@@ -32,6 +33,7 @@ for JOB in PLAN.analyses():
             datasets=JOB.datasets,
             rankings=list(JOB.rankings),
             libraries=list(JOB.libraries),
+            genome=list(JOB.genome),
             store=lambda wildcards, study=JOB.study: PLAN.store(wildcards.run, study),
             results=JOB.results,
         message:

@@ -41,6 +41,7 @@ rule assess:
     input:
         evidence=[f"results/{{run}}/{job.study}/evidence/{job.analysis}.tsv" for job in PLAN.analyses()],
         calibrations=[f"results/{{run}}/{job.study}/calibration.json" for job in PLAN.calibrations()],
+        comparators=list(PLAN.comparators().values()),
         registration=lambda wildcards: PLAN.registration(wildcards.run),
         code=CODE["assess"],
     output:
@@ -62,6 +63,7 @@ rule assess:
         mem_mb=lambda wildcards, attempt: 1000 * attempt,
     params:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
+        comparators=list(PLAN.comparators()),
         seed=PLAN.config.seed,
     message:
         "Judging every claim ({wildcards.run})"

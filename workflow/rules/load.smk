@@ -37,6 +37,38 @@ for STUDY in PLAN.studies:
             "../scripts/load_mutations.py"
 
     rule:
+        """Regions that factors bind, the experiments they come from, and scores that ChIP-Atlas computed itself."""
+        name:
+            f"load_regions_{STUDY}"
+        input:
+            receipt=f"results/{{run}}/{STUDY}/receipts/{{dataset}}.json",
+            choices=lambda wildcards, study=STUDY: PLAN.choices(wildcards.run, study, wildcards.dataset),
+            genome=[f"results/{{run}}/{STUDY}/receipts/{name}.json" for name in ("chromosomes", "blacklist")],
+            code=CODE["load_regions"],
+        output:
+            regions=f"results/{{run}}/{STUDY}/data/{{dataset}}.regions.parquet",
+            experiments=f"results/{{run}}/{STUDY}/data/{{dataset}}.experiments.parquet",
+            scores=f"results/{{run}}/{STUDY}/data/{{dataset}}.scores.parquet",
+            ledger=f"results/{{run}}/{STUDY}/data/{{dataset}}.ledger.json",
+        log:
+            f"logs/{{run}}/{STUDY}/load/{{dataset}}.log",
+        benchmark:
+            f"logs/{{run}}/{STUDY}/load/{{dataset}}.benchmark.tsv"
+        wildcard_constraints:
+            dataset="|".join(PLAN.names_of(STUDY, "regions")) or "(?!)",
+        conda:
+            "../../envs/reclaim.yaml"
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        params:
+            dataset=lambda wildcards, study=STUDY: PLAN.dataset_slice(study, wildcards.dataset),
+            store=lambda wildcards, study=STUDY: PLAN.store(wildcards.run, study),
+        message:
+            f"Loading {{wildcards.dataset}} of {STUDY} ({{wildcards.run}})"
+        script:
+            "../scripts/load_regions.py"
+
+    rule:
         """Expression of a data set under approved gene symbols, with its sample table; or a clinical table."""
         name:
             f"load_expression_{STUDY}"

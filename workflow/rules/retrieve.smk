@@ -37,6 +37,7 @@ rule retrieve:
         downloads=lambda wildcards: (
             [] if PLAN.is_simulated(wildcards.run) else ancient("results/{run}/downloads.json")
         ),
+        choices=lambda wildcards: PLAN.choices(wildcards.run, wildcards.study, wildcards.dataset),
         code=CODE["retrieve"],
     output:
         receipt="results/{run}/{study}/receipts/{dataset}.json",
@@ -55,6 +56,52 @@ rule retrieve:
         "Retrieving {wildcards.dataset} of {wildcards.study} ({wildcards.run})"
     script:
         "../scripts/retrieve.py"
+
+
+rule index_experiments:
+    """ChIP-Atlas' list of all experiments as an index."""
+    input:
+        receipt="results/{run}/{study}/receipts/chip_atlas_experiments.json",
+        code=CODE["index_experiments"],
+    output:
+        index="results/{run}/{study}/experiment_list.parquet",
+    log:
+        "logs/{run}/{study}/index_experiments.log",
+    benchmark:
+        "logs/{run}/{study}/index_experiments.benchmark.tsv"
+    conda:
+        "../../envs/reclaim.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+    params:
+        store=lambda wildcards: PLAN.store(wildcards.run, wildcards.study),
+    message:
+        "Indexing the experiments of ChIP-Atlas for {wildcards.study} ({wildcards.run})"
+    script:
+        "../scripts/index_experiments.py"
+
+
+rule select_experiments:
+    """The experiments that the study's data sets of ChIP-Atlas rest on, every candidate with its reason."""
+    input:
+        index="results/{run}/{study}/experiment_list.parquet",
+        code=CODE["select_experiments"],
+    output:
+        choices="results/{run}/{study}/experiments.json",
+    log:
+        "logs/{run}/{study}/select_experiments.log",
+    benchmark:
+        "logs/{run}/{study}/select_experiments.benchmark.tsv"
+    conda:
+        "../../envs/reclaim.yaml"
+    params:
+        study=lambda wildcards: PLAN.study_slice(wildcards.study),
+        store=lambda wildcards: PLAN.store(wildcards.run, wildcards.study),
+        simulated=lambda wildcards: PLAN.is_simulated(wildcards.run),
+    message:
+        "Choosing experiments of {wildcards.study} ({wildcards.run})"
+    script:
+        "../scripts/select_experiments.py"
 
 
 rule verify:

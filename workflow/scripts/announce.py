@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reclaim.config import check_config
+from reclaim.dataset import ChipAtlasDataset
 from reclaim.job import job, write_json
 from reclaim.retrieve.announcement import Announcement, announce
 from reclaim.retrieve.fetch import Fetcher
@@ -36,7 +37,10 @@ with job(snakemake.log[0]):
     if data.source == "public":
         wanted = [url for part in (urls, references) for own in part.values() for url in own]
         fetcher = Fetcher(store, data.mirrors, data.retries, data.timeout)
-        announcement = announce(wanted, store, fetcher, data.max_gb)
+        open_ended = sum(
+            isinstance(one, ChipAtlasDataset) for study in studies for one in study.datasets.values()
+        )
+        announcement = announce(wanted, store, fetcher, data.max_gb, open_ended)
         came = {*content.files, *(url for url in wanted if (store / store_path(url)).is_file())}
         unseen = [study for study, own in urls.items() if not came.intersection(own)]
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

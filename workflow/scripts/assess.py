@@ -4,6 +4,7 @@ from pathlib import Path
 
 from reclaim.calibration.record import read_calibrations
 from reclaim.calibration.unswapped import study_without_nulls
+from reclaim.comparators import read_comparators
 from reclaim.evidence import read_evidence, rows_to_table, write_tsv
 from reclaim.job import job, write_json, write_whole
 from reclaim.retrieve.registration import read_registrations
@@ -14,6 +15,7 @@ with job(snakemake.log[0]):
     rows = [row for path in snakemake.input.evidence for row in read_evidence(Path(path))]
     registered = read_registrations(snakemake.input.registration)
     calibrated = read_calibrations(snakemake.input.calibrations)
+    ranked = read_comparators(snakemake.params.comparators, snakemake.input.comparators)
     evidence, claims = [], []
     for described in snakemake.params.studies:
         study = Study.model_validate(described)
@@ -22,7 +24,10 @@ with job(snakemake.log[0]):
         nulls = calibrated.get(study.id) or study_without_nulls(study)
         own = with_percentiles(own, nulls.percentiles)
         calibration = {one.claim: Calibration.of(one) for one in nulls.claims}
-        found = assess(study, own, snakemake.wildcards.run, snakemake.params.seed, calibration, post_hoc)
+        against = ranked.get(study.id, {})
+        found = assess(
+            study, own, snakemake.wildcards.run, snakemake.params.seed, calibration, post_hoc, against
+        )
         evidence += found.evidence
         claims += found.claims
     write_whole(snakemake.output.evidence, lambda path: write_tsv(rows_to_table(evidence), path))

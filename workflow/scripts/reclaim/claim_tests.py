@@ -12,6 +12,7 @@ from reclaim.selection import Selection
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Gene = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$", description="HGNC gene symbol.")]
+Antigen = Annotated[str, Field(min_length=1, description="What was bound, as the data set names it.")]
 Sign = Literal["positive", "negative"]
 Role = Literal["primary", "gate", "supporting", "sensitivity"]
 
@@ -232,25 +233,26 @@ class EventShare(AnyTest):
     after_years: float = Field(gt=0)
 
 
-class ExperimentSelector(Model):
-    """Which experiments of a ChIP-seq atlas to use; the choice is made at run time and recorded."""
-
-    antigen: str | list[str]
-    cell: list[str] = Field(default_factory=list, description="In order of preference.")
-    cell_class: str | None = None
-    genome: str = "hg38"
-    min_peaks: int = Field(1000, ge=0)
-    exclude: list[str] = Field(default_factory=list, description="Regular expressions on title and metadata.")
-
-
 class PeakColocalization(AnyTest):
-    """Occupancy-adjusted log odds ratio of overlap between a query and its partners."""
+    """Occupancy-adjusted log odds ratio of overlap between a query and a partner, ranked among all other antigens
+    of the data set."""
 
     analysis: Literal["peak_colocalization"]
-    query: ExperimentSelector
-    partner: ExperimentSelector
-    comparators: ExperimentSelector | None = None
-    top_peaks: int | None = Field(None, ge=1)
+    query: Antigen
+    partner: Antigen
+    universe: Literal["peaks", "elements"] = Field(
+        "peaks",
+        description="The regions that count: those that any antigen of the data set binds, or ENCODE's candidate "
+        "cis-regulatory elements.",
+    )
+    promoter_bp: int | None = Field(
+        1000,
+        ge=1,
+        description="Regions this near to a transcription start are compared with each other only.",
+    )
+    top_peaks: int | None = Field(
+        None, ge=1, description="The strongest peaks of each experiment; all when not given."
+    )
     expected: Sign = "positive"
 
 
@@ -258,10 +260,10 @@ class TargetGenes(AnyTest):
     """Whether named genes have a peak near their transcription start."""
 
     analysis: Literal["target_genes"]
-    query: ExperimentSelector
+    query: Antigen
     genes: list[Gene] = Field(min_length=1)
     window_bp: int = Field(5000, ge=1)
-    partner: ExperimentSelector | None = Field(None, description="Must lie in the same region.")
+    partner: Antigen | None = Field(None, description="Must lie in the same region.")
     motif: str | None = Field(None, description="JASPAR matrix that must lie in the same region.")
 
 
@@ -269,7 +271,7 @@ class BoundAndDeregulated(AnyTest):
     """Log odds ratio between being bound and responding to a perturbation."""
 
     analysis: Literal["bound_and_deregulated"]
-    query: ExperimentSelector
+    query: Antigen
     window_bp: int = Field(5000, ge=1)
     expected: Sign
 

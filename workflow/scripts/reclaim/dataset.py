@@ -16,11 +16,13 @@ from reclaim.expression_dataset import (
     XenaDataset,
 )
 from reclaim.model import Model
+from reclaim.region_dataset import ChipAtlasDataset, Genome
 
 __all__ = [
     "TIER_OF",
     "CbioportalDataset",
     "CbioportalExpressionDataset",
+    "ChipAtlasDataset",
     "Dataset",
     "DatasetBase",
     "ExpressionDataset",
@@ -30,6 +32,7 @@ __all__ = [
     "GdcDataset",
     "GeoDataset",
     "MutationDataset",
+    "RegionDataset",
     "Tier",
     "TierName",
     "XenaDataset",
@@ -96,6 +99,14 @@ class FileDataset(DatasetBase, MutationCalls, ExpressionKeys):
         None, description="For clinical_table: the column with the sample; the first one when not given."
     )
     patient_column: str | None = Field(None, description="For clinical_table: the column with the patient.")
+    genome: Genome | None = Field(
+        None, description="For bed and narrowpeak: the assembly of the coordinates."
+    )
+    antigen: str | None = Field(
+        None,
+        description="For bed and narrowpeak: what was bound; without it column 4 names it for each region.",
+    )
+    cell: str | None = Field(None, description="For bed and narrowpeak: the cells, for the report.")
 
     @model_validator(mode="after")
     def _clinical_keys(self) -> FileDataset:
@@ -110,6 +121,19 @@ class FileDataset(DatasetBase, MutationCalls, ExpressionKeys):
         return self
 
     @model_validator(mode="after")
+    def _region_keys(self) -> FileDataset:
+        regions = self.format in ("bed", "narrowpeak")
+        if regions != (self.genome is not None):
+            raise ValueError(
+                "bed and narrowpeak, and only they, say of which assembly they are; add or remove genome: hg38"
+            )
+        if not regions and (self.antigen or self.cell):
+            raise ValueError("antigen and cell are keys of bed and narrowpeak; take them out")
+        if self.format == "narrowpeak" and self.antigen is None:
+            raise ValueError("column 4 of a narrowPeak file names peaks; say what was bound: antigen: FOS")
+        return self
+
+    @model_validator(mode="after")
     def _denominator(self) -> FileDataset:
         if self.format in ("maf", "count_matrix") and self.sample_table is None:
             raise ValueError(
@@ -121,8 +145,15 @@ class FileDataset(DatasetBase, MutationCalls, ExpressionKeys):
 
 ExpressionDataset = GeoDataset | XenaDataset | GdcDataset | CbioportalExpressionDataset | FileDataset
 MutationDataset = CbioportalDataset | FileDataset
+RegionDataset = ChipAtlasDataset | FileDataset
 Dataset = Annotated[
-    CbioportalDataset | CbioportalExpressionDataset | GeoDataset | XenaDataset | GdcDataset | FileDataset,
+    CbioportalDataset
+    | CbioportalExpressionDataset
+    | GeoDataset
+    | XenaDataset
+    | GdcDataset
+    | ChipAtlasDataset
+    | FileDataset,
     Field(discriminator="source"),
 ]
 
@@ -131,6 +162,8 @@ def kind_of(dataset: Dataset) -> str:
     """What the data set holds once loaded: mutations, expression, regions or clinical."""
     if isinstance(dataset, CbioportalDataset):
         return "mutations"
+    if isinstance(dataset, ChipAtlasDataset):
+        return "regions"
     if not isinstance(dataset, FileDataset):
         return "expression"
     return {

@@ -88,6 +88,9 @@ FLAGS = {
     "source_confounded": "Case and control come from different projects: never the sole basis of a verdict.",
     "circular_members": "Genes of the set that the test itself is about were removed.",
     "tissue_mixture": "Bulk tissue: a correlation may come from the share of a cell type alone; see the adjusted test.",
+    "underpowered": "Too few regions are bound for an odds ratio of 1.5 to be seen: nothing can be said.",
+    "few_peaks": "Fewer peaks than the test asks for: compared at another number than the other antigens.",
+    "other_cells": "Query and partner were measured in different cells: there is no rank among antigens of one kind.",
     "gate_failed": "A gate of the claim failed on this data set.",
 }
 """Codes of the guards, in words."""
@@ -111,6 +114,8 @@ class Estimate:
     p_value: float | None = None
     q_value: float | None = None
     stratum: str = "all"
+    tier: TierName | None = None
+    """Where it is not that of the data set."""
     flags: tuple[str, ...] = ()
     note: str = ""
     valid: bool = True
@@ -156,11 +161,11 @@ class Setting:
     def row(self, estimate: Estimate) -> EvidenceRow:
         """The evidence row of one estimate."""
         found = asdict(estimate)
-        valid = found.pop("valid")
+        valid, tier = found.pop("valid"), found.pop("tier")
         found["groups"] = json.dumps(found["groups"], ensure_ascii=False)
         found["flags"] = ",".join(estimate.flags)
         return EvidenceRow(
-            **asdict(self),
+            **{**asdict(self), "tier": tier or self.tier},
             **found,
             outcome=None if valid else "invalid",
             mde=None if estimate.se is None else MDE_FACTOR * estimate.se,

@@ -237,7 +237,10 @@ def judge_estimates(
             pooled.effect, error, pooled.ci_low, pooled.ci_high, margin, control_detected
         )
     if isinstance(decision, Specific) and not single:
-        others = comparators or {}
+        # Of other cells than the query there is no rank.
+        ranked = not any("other_cells" in row.flags.split(",") for row in rows)
+        subjects = {row.feature for row in rows}
+        others = {name: one for name, one in (comparators or {}).items() if ranked and name not in subjects}
         family = np.array([feature in decision.family for feature in others], bool)
         return judge_specific(pooled, sign * np.array([list(others.values())], float).T, family)
     return pooled

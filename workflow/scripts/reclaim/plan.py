@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from reclaim.calibration.unswapped import SWAPPED_TESTS
-from reclaim.claim_tests import ClaimTest, DifferentialExpression, ResultOf
+from reclaim.claim_tests import ClaimTest, DifferentialExpression, PeakColocalization, ResultOf
 from reclaim.config import WORLDS, Config, check_config
-from reclaim.dataset import kind_of
+from reclaim.dataset import ChipAtlasDataset, kind_of
 from reclaim.errors import UserError, did_you_mean
-from reclaim.study import Bound, Claim, Conjunction, LibrarySet, Study, read_study
+from reclaim.study import Bound, Claim, Conjunction, LibrarySet, Specific, Study, read_study
 
 ANALYSES = (
     "mutation_frequency",
@@ -24,6 +24,7 @@ ANALYSES = (
     "coexpression",
     "survival",
     "event_share",
+    "peak_colocalization",
 )
 """Kinds of test that this version runs."""
 
@@ -31,6 +32,7 @@ CANONICAL: dict[str, list[str]] = {
     "mutations": [f"{part}.parquet" for part in ("mutations", "copy_number", "samples", "clinical")],
     "expression": ["h5ad"],
     "clinical": ["h5ad"],
+    "regions": [f"{part}.parquet" for part in ("regions", "experiments", "scores")],
 }
 """Kinds of data set that this version reads -> endings of their canonical files."""
 
@@ -49,6 +51,8 @@ class AnalysisJob:
     """Full results of other tests that this job reads, by `test/dataset`."""
     libraries: dict[str, str]
     """Receipts of gene-set libraries, by name."""
+    genome: dict[str, str]
+    """Receipts of what the tests need of the genome, by name."""
     results: list[str]
     curves: list[str]
     """Curves of figures that the job makes, by `test/dataset`."""
@@ -106,6 +110,19 @@ class Plan:
         """The folder of a study file, from which its local paths are seen."""
         return str(self.files[study].parent)
 
+    def choices(self, run: str, study: str, name: str) -> list[str]:
+        """Where it is said which experiments a data set of ChIP-Atlas rests on; other data sets choose none."""
+        chooses = isinstance(self.studies[study].datasets.get(name), ChipAtlasDataset)
+        return [f"results/{run}/{study}/experiments.json"] if chooses else []
+
+    def choosing(self) -> list[str]:
+        """Studies with data sets of ChIP-Atlas."""
+        return [
+            study.id
+            for study in self.studies.values()
+            if any(isinstance(one, ChipAtlasDataset) for one in study.datasets.values())
+        ]
+
     def registration(self, run: str) -> list[str]:
         """What a run on public data knows of the lock; simulated data have none."""
         return [] if self.is_simulated(run) else [f"results/{run}/registration.json"]
@@ -130,6 +147,17 @@ class Plan:
             for study in self.studies.values()
             if any(isinstance(test, SWAPPED_TESTS) for _, test in study.tests())
         ]
+
+    def comparators(self) -> dict[str, str]:
+        """Full results in which claims of specificity find what they are ranked against, by `study/test/dataset`."""
+        found = {}
+        for study in self.studies.values():
+            for claim, test in study.tests():
+                if isinstance(test, PeakColocalization) and is_specific_test(claim, test.id):
+                    for name in test.datasets:
+                        key = f"{study.id}/{test.id}/{name}"
+                        found[key] = f"results/{{run}}/{key}.parquet"
+        return found
 
     def _calibration(self, study: Study) -> CalibrationJob:
         folder = f"results/{{run}}/{study.id}"
@@ -176,6 +204,11 @@ class Plan:
             ledgers=[f"{folder}/data/{name}.ledger.json" for name in names],
             rankings={key: f"{folder}/{key}.parquet" for key in dict.fromkeys(rankings)},
             libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
+            genome={
+                name: f"{folder}/receipts/{name}.json"
+                for name in study.genome_tables()
+                if any(kind_of(study.datasets[one]) == "regions" for one in names)
+            },
             results=(results := [f"{test.id}/{name}" for _, test in tests for name in test.datasets]),
             curves=results if analysis == "survival" else [],
             slice={
@@ -303,6 +336,14 @@ def _test_slice(claim: Claim, test: ClaimTest) -> dict[str, Any]:
         limits = [("at least", test.passes.at_least), ("at most", test.passes.at_most)]
         expected = " and ".join(f"{word} {value:g}" for word, value in limits if value is not None)
     return {"claim": claim.id, "rule": decision.rule, "expected": expected, "test": _plain(test)}
+
+
+def is_specific_test(claim: Claim, test_id: str) -> bool:
+    """Whether a test is judged by its rank among comparators."""
+    decision = claim.decision
+    if isinstance(decision, Conjunction):
+        decision = decision.parts.get(test_id)
+    return isinstance(decision, Specific)
 
 
 def _plain(model: Any) -> dict[str, Any]:

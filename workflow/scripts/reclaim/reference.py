@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from reclaim.model import Model
+from reclaim.region_dataset import Genome
 
 
 class AnyReference(Model):
@@ -39,6 +40,21 @@ class GeneSetFile(AnyReference):
     path: str
 
 
+class ExperimentList(AnyReference):
+    """ChIP-Atlas' list of all experiments, from which data sets choose theirs."""
+
+    source: Literal["chip_atlas"]
+
+
+class GenomeReference(AnyReference):
+    """What data sets of regions need of the genome: sizes of chromosomes, regions that gather reads in every
+    experiment, genes, and candidate regulatory elements."""
+
+    source: Literal["genome"]
+    genome: Genome
+    holds: Literal["chromosomes", "blacklist", "genes", "elements"]
+
+
 class SymbolReference(AnyReference):
     """The HGNC complete set: approved, previous and alias symbols. Every expression data set needs it."""
 
@@ -47,8 +63,12 @@ class SymbolReference(AnyReference):
 
 GeneSetLibrary = Annotated[EnrichrLibrary | MsigdbCollection | GeneSetFile, Field(discriminator="source")]
 Reference = Annotated[
-    EnrichrLibrary | MsigdbCollection | GeneSetFile | SymbolReference, Field(discriminator="source")
+    EnrichrLibrary | MsigdbCollection | GeneSetFile | SymbolReference | ExperimentList | GenomeReference,
+    Field(discriminator="source"),
 ]
 
 SYMBOLS = "hgnc"
 """The name under which the symbol table is retrieved for every study that needs it."""
+EXPERIMENTS = "chip_atlas_experiments"
+CHROMOSOMES, BLACKLIST, GENES, ELEMENTS = "chromosomes", "blacklist", "genes", "elements"
+"""The names of what studies with regions need of the genome."""

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Scalar = str | int | float
 
 
-def _regex(pattern: str) -> str:
+def regular_expression(pattern: str) -> str:
+    """The pattern itself; ValueError when it cannot be compiled."""
     try:
         re.compile(pattern)
     except re.error as error:
@@ -27,7 +28,7 @@ def _regex(pattern: str) -> str:
 class Condition(Model):
     """What one column must hold. Keys given together must all hold."""
 
-    matches: Annotated[str, AfterValidator(_regex)] | None = Field(
+    matches: Annotated[str, AfterValidator(regular_expression)] | None = Field(
         None, description="A regular expression found anywhere in the value (case matters)."
     )
     at_least: float | None = Field(None, description="The value is a number of at least this.")

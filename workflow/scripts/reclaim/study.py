@@ -14,12 +14,33 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from reclaim.claim_tests import NEEDS, ClaimTest, Gene, Identifier, ResultOf
-from reclaim.dataset import Dataset, kind_of
+from reclaim.claim_tests import (
+    NEEDS,
+    BoundAndDeregulated,
+    ClaimTest,
+    Gene,
+    Identifier,
+    PeakColocalization,
+    ResultOf,
+    TargetGenes,
+)
+from reclaim.dataset import ChipAtlasDataset, Dataset, kind_of
 from reclaim.errors import UserError, did_you_mean
 from reclaim.marked_yaml import MarkedDocument, Step, read_marked_yaml
 from reclaim.model import Model, explain
-from reclaim.reference import SYMBOLS, GeneSetLibrary, Reference, SymbolReference
+from reclaim.reference import (
+    BLACKLIST,
+    CHROMOSOMES,
+    ELEMENTS,
+    EXPERIMENTS,
+    GENES,
+    SYMBOLS,
+    ExperimentList,
+    GeneSetLibrary,
+    GenomeReference,
+    Reference,
+    SymbolReference,
+)
 
 RESERVED_IDS = {"data", "receipts", "evidence", "figures"}
 """Folders of results/<run>/<study>/ that a test's own folder must not hide."""
@@ -232,11 +253,31 @@ class Study(Model):
         return self
 
     def references(self) -> dict[str, Reference]:
-        """Files beside the data sets: gene-set libraries, and the symbol table that expression needs."""
+        """Files beside the data sets: gene-set libraries, the symbol table that expression needs, and what regions
+        need of the genome."""
         found: dict[str, Reference] = dict(self.libraries)
-        if any(kind_of(dataset) == "expression" for dataset in self.datasets.values()):
+        kinds = {kind_of(dataset) for dataset in self.datasets.values()}
+        if "expression" in kinds:
             found[SYMBOLS] = SymbolReference(source="hgnc")
+        if any(isinstance(dataset, ChipAtlasDataset) for dataset in self.datasets.values()):
+            found[EXPERIMENTS] = ExperimentList(source="chip_atlas")
+        if "regions" in kinds:
+            found |= {
+                name: GenomeReference.model_validate({"source": "genome", "genome": "hg38", "holds": name})
+                for name in (CHROMOSOMES, BLACKLIST, *self.genome_tables())
+            }
         return found
+
+    def genome_tables(self) -> list[str]:
+        """What the study's tests need of the genome beyond its data sets."""
+        tests = [test for _, test in self.tests()]
+        genes = any(
+            isinstance(test, TargetGenes | BoundAndDeregulated)
+            or (isinstance(test, PeakColocalization) and test.promoter_bp is not None)
+            for test in tests
+        )
+        elements = any(isinstance(test, PeakColocalization) and test.universe == "elements" for test in tests)
+        return [name for name, needed in ((GENES, genes), (ELEMENTS, elements)) if needed]
 
     def tests(self) -> Iterator[tuple[Claim, ClaimTest]]:
         """Every test with its claim, in file order."""
@@ -318,7 +359,7 @@ def _mistakes(study: Study) -> Iterator[tuple[list[Step], str]]:
         if name in study.datasets:
             yield (
                 ["datasets", name],
-                f"{name!r} is also the name of a library or of the symbol table; choose another",
+                f"{name!r} is also the name of a library or of a table that the study needs; choose another",
             )
     named = {part.library for part in study.gene_sets.values() if isinstance(part, LibrarySet)}
     for name in study.libraries:

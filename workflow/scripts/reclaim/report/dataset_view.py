@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from reclaim.dataset import (
     CbioportalDataset,
     CbioportalExpressionDataset,
+    ChipAtlasDataset,
     Dataset,
     ExpressionKeys,
     FileDataset,
@@ -19,6 +20,7 @@ from reclaim.dataset import (
 )
 from reclaim.expression_dataset import DerivedColumn
 from reclaim.ledger import FlowStep, Ledger
+from reclaim.region_dataset import THRESHOLDS
 from reclaim.report.measures import endpoint_in_words
 from reclaim.report.words import byte_size, count, listing, plural, sentence
 from reclaim.retrieve.receipt import Receipt
@@ -116,6 +118,8 @@ def _source(dataset: Dataset) -> str:
             return f"UCSC Xena, {dataset.hub}, {dataset.matrix}"
         case GdcDataset():
             return f"Genomic Data Commons, STAR counts of {dataset.project}"
+        case ChipAtlasDataset():
+            return f"ChIP-Atlas, {dataset.genome}, peaks at q < {THRESHOLDS[dataset.threshold]:g}"
     return f"file {dataset.path} ({dataset.format})"
 
 

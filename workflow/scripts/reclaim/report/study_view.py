@@ -14,7 +14,7 @@ from reclaim.config import WORLDS
 from reclaim.evidence import FLAGS, EvidenceRow
 from reclaim.judging import decision_for
 from reclaim.ledger import Ledger
-from reclaim.reference import SYMBOLS
+from reclaim.reference import BLACKLIST, CHROMOSOMES, ELEMENTS, EXPERIMENTS, GENES, SYMBOLS
 from reclaim.report.claim_view import ClaimView, claim_view
 from reclaim.report.dataset_view import DatasetView, FileView, dataset_view, file_views, shared_pools
 from reclaim.report.decision import zones_of_claim
@@ -144,10 +144,22 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
     )
 
 
+OF_THE_GENOME = {
+    EXPERIMENTS: "ChIP-Atlas, list of all experiments",
+    CHROMOSOMES: "lengths of the chromosomes",
+    BLACKLIST: "ENCODE blacklist, regions that gather reads in every experiment",
+    GENES: "GENCODE, where genes start",
+    ELEMENTS: "ENCODE, candidate cis-regulatory elements",
+}
+"""Name of a reference -> what it is, for studies of regions."""
+
+
 def _about(study: Study, name: str) -> str:
     """What a reference is for."""
     if name == SYMBOLS:
         return "HGNC, approved symbols of genes"
+    if name in OF_THE_GENOME:
+        return OF_THE_GENOME[name]
     library = study.libraries[name]
     sets = [
         f"{key} ({one.set})"

@@ -23,16 +23,18 @@ class Announcement(Model):
     """Files that were not in the store, with the bytes that their servers announced; null: not said."""
 
     files: dict[str, int | None] = Field(default_factory=dict)
+    open_ended: int = Field(0, description="Data sets whose files only a list names that is yet to come.")
 
     @property
     def known_bytes(self) -> int:
         return sum(size for size in self.files.values() if size is not None)
 
-    def budget(self, urls: Iterable[str], max_gb: float) -> Budget:
-        """What a job may download for these files and for those that only they name, so that all jobs of a
-        run together stay below its limit: the announced sizes, and an equal part of what they leave."""
-        share = max(0, int(max_gb * 1e9) - self.known_bytes) // max(1, len(self.files))
-        return Budget(sum((self.files.get(url) or 0) + share for url in urls))
+    def budget(self, urls: Iterable[str], max_gb: float, open_ended: bool = False) -> Budget:
+        """What a job may download for these files and for those that only they, or another list, name, so that all
+        jobs of a run together stay below its limit: the announced sizes, and an equal part of what they leave."""
+        parts = len(self.files) + self.open_ended
+        share = max(0, int(max_gb * 1e9) - self.known_bytes) // max(1, parts)
+        return Budget(sum((self.files.get(url) or 0) + share for url in urls) + share * open_ended)
 
 
 @dataclass
@@ -46,13 +48,16 @@ class Budget:
             self.left -= downloaded
 
 
-def announce(urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float) -> Announcement:
-    """Ask for the sizes of all files that are not in the store, and log them.
+def announce(
+    urls: Iterable[str], store: Path, fetcher: Fetcher, max_gb: float, open_ended: int = 0
+) -> Announcement:
+    """Ask for the sizes of all files that are not in the store, and log them. `open_ended`: data sets whose files are
+    not known yet.
 
     Raises UserError, with the files, when they are more than `max_gb` in all.
     """
     missing = [url for url in dict.fromkeys(urls) if not (store / store_path(url)).is_file()]
-    found = Announcement(files={url: fetcher.size(url) for url in missing})
+    found = Announcement(files={url: fetcher.size(url) for url in missing}, open_ended=open_ended)
     unknown = sum(size is None for size in found.files.values())
     total = size_in_words(found.known_bytes) + (f" and {unknown} of unknown size" if unknown else "")
     if not missing:

@@ -52,12 +52,20 @@ class RegisteredClaim(Model):
     registered_at: str
 
 
+class LockedChoice(Model):
+    """The experiments that a data set was found to rest on."""
+
+    experiments: list[str]
+    chosen_at: str
+
+
 class LockContent(Model):
-    """Everything a lock holds: files by URL, claims by study and id."""
+    """Everything a lock holds: files by URL, claims by study and id, experiments by study and data set."""
 
     version: int = Field(1, ge=1, le=1)
     files: dict[str, LockedFile] = Field(default_factory=dict)
     claims: dict[str, dict[str, RegisteredClaim]] = Field(default_factory=dict)
+    experiments: dict[str, dict[str, LockedChoice]] = Field(default_factory=dict)
 
     @field_validator("files", mode="before")
     @classmethod
@@ -152,6 +160,10 @@ def _render(content: LockContent) -> str:
     for study in sorted(content.claims):
         lines += [f"  {study}:"]
         lines += [f"    {name}: {{{_entry(claim)}}}" for name, claim in content.claims[study].items()]
+    lines += ["experiments:"] if content.experiments else []
+    for study in sorted(content.experiments):
+        lines += [f"  {study}:"]
+        lines += [f"    {name}: {{{_entry(one)}}}" for name, one in content.experiments[study].items()]
     return "\n".join(lines) + "\n"
 
 

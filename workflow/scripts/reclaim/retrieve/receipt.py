@@ -15,11 +15,17 @@ from reclaim.retrieve.content import NotTheData, identify
 
 @dataclass(frozen=True)
 class Request:
-    """One file of a data set, by the name its reader uses: at a URL, or at a local path."""
+    """One file of a data set, by the name its reader uses: at a URL, or at a local path.
+
+    `alternatives` are asked in turn when the service does not have the URL. An `optional` file may be missing:
+    the receipt says so, and the data set is there all the same.
+    """
 
     name: str
     url: str | None = None
     path: Path | None = None
+    alternatives: tuple[str, ...] = ()
+    optional: bool = False
 
 
 class StoredFile(Model):
@@ -36,6 +42,14 @@ class StoredFile(Model):
     retrieved_at: str | None = Field(None, description="When these bytes first came into the store, UTC.")
 
 
+class MissingFile(Model):
+    """An optional file that the service does not have."""
+
+    name: str
+    url: str
+    reason: str
+
+
 class Receipt(Model):
     """What a data set rests on; `absent` with the reason where the service does not have it."""
 
@@ -43,6 +57,7 @@ class Receipt(Model):
     status: Literal["present", "absent"] = "present"
     reason: str = ""
     files: list[StoredFile]
+    missing: list[MissingFile] = Field(default_factory=list)
     licence: str | None = None
     citation: str | None = None
 

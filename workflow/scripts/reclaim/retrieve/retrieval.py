@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reclaim.config import WORLDS, Data
@@ -14,7 +14,7 @@ from reclaim.retrieve.announcement import Budget
 from reclaim.retrieve.content import Content, Damaged, NotTheData, check_whole, identify
 from reclaim.retrieve.fetch import Fetcher, NotThere, OtherBytes
 from reclaim.retrieve.lock import LOCK_NAME, DataLock, LockedFile
-from reclaim.retrieve.receipt import Receipt, Request, StoredFile
+from reclaim.retrieve.receipt import MissingFile, Receipt, Request, StoredFile
 from reclaim.retrieve.store import is_listing, store_path
 
 logger = logging.getLogger("reclaim")
@@ -57,17 +57,21 @@ def make_receipt(
 ) -> Receipt:
     """Identify every requested file, after fetching it where needed and allowed.
 
-    A file that its service does not have makes the receipt `absent`. Raises UserError, with a line for
-    each file, for files that are missing in a mirror, changed, or cannot be fetched.
+    A file that its service does not have, and that is not optional, makes the receipt `absent`. Raises UserError,
+    with a line for each file, for files that are missing in a mirror, changed, or cannot be fetched.
     """
     files: list[StoredFile] = []
+    lacking: list[MissingFile] = []
     problems: list[str] = []
     absent = ""
     for request in requests:
         try:
-            files.append(_local(dataset, request) if request.url is None else _stored(request, access))
+            files.append(_local(dataset, request) if request.url is None else _first_there(request, access))
         except NotThere as answer:
-            absent = absent or f"the service does not have {request.url} ({answer})"
+            if request.optional:
+                lacking.append(MissingFile(name=request.name, url=str(request.url), reason=str(answer)))
+            else:
+                absent = absent or f"the service does not have {request.url} ({answer})"
         except _Missing as missing:
             problems.append(str(missing))
     if problems:
@@ -77,6 +81,7 @@ def make_receipt(
         status="absent" if absent else "present",
         reason=absent,
         files=files,
+        missing=lacking,
         licence=licence,
         citation=citation,
     )
@@ -104,6 +109,26 @@ def _local(dataset: str, request: Request) -> StoredFile:
     )
 
 
+def _first_there(request: Request, access: Access) -> StoredFile:
+    """The file at the first of its URLs that the service has. Raises as _stored does."""
+    urls = [str(request.url), *request.alternatives]
+    missing: _Missing | None = None
+    for url in urls[:-1]:
+        try:
+            return _stored(replace(request, url=url), access)
+        except NotThere:
+            continue
+        except _Missing as problem:
+            missing = missing or problem
+    try:
+        return _stored(replace(request, url=urls[-1]), access)
+    except (NotThere, _Missing):
+        # In a mirror without a lock nobody knows whether the service has the file at one of the other URLs.
+        if missing and not request.optional:
+            raise missing from None
+        raise
+
+
 def _stored(request: Request, access: Access) -> StoredFile:
     """A file of the store. Raises NotThere, _Missing or UserError."""
     assert request.url is not None
@@ -114,6 +139,8 @@ def _stored(request: Request, access: Access) -> StoredFile:
         locked = access.lock.file(url) if access.lock else None
         if locked and locked.absent:
             raise NotThere(locked.absent)
+        if access.lock is None and (request.optional or request.alternatives):
+            raise NotThere("not in the simulated store")  # which is all that there is
         raise _Missing(f"{path}: missing in the store; copy it there from {url}")
     else:
         with access.fetcher.turn(url):

@@ -105,11 +105,12 @@ def simulate_expression(
     level = generator.normal(6, GENE_SPREAD, len(genes))
     tested = np.isin(genes, tested_genes(study))
     level[tested] = generator.normal(NAMED_LEVEL, NAMED_SPREAD, tested.sum())
-    moved = shifts(
-        derived_columns(datasets), samples, genes, effects, strata, world, generator, nuisance_spread
-    )
+    pairs = [test for test in tests if isinstance(test, Coexpression)]
+    # It is one nuisance: where pairs are tested, the share of a cell type is what varies within the arms.
+    spread = 0.0 if pairs else nuisance_spread
+    moved = shifts(derived_columns(datasets), samples, genes, effects, strata, world, generator, spread)
     varied = variation(len(samples), genes, generator)
-    couple(varied, genes, [test for test in tests if isinstance(test, Coexpression)], study, world, generator)
+    couple(varied, genes, pairs, study, world, generator)
     log2_mean = level + moved + NOISE[kind_of_design(datasets, tests)] * varied
     table = derive_columns(samples, derived_columns(datasets))
     for column, values in (

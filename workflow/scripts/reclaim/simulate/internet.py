@@ -15,16 +15,18 @@ from reclaim.config import World
 from reclaim.dataset import (
     CbioportalDataset,
     CbioportalExpressionDataset,
+    ChipAtlasDataset,
     Dataset,
     GdcDataset,
     GeoDataset,
     XenaDataset,
 )
 from reclaim.errors import UserError
-from reclaim.reference import SymbolReference
+from reclaim.reference import ExperimentList, GenomeReference, SymbolReference
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.cbioportal import write_study
 from reclaim.simulate.cbioportal_expression import write_profiles
+from reclaim.simulate.chip_atlas import chip_atlas_files
 from reclaim.simulate.cohort import simulate_cohort
 from reclaim.simulate.expression import (
     SimulatedExpression,
@@ -34,6 +36,7 @@ from reclaim.simulate.expression import (
 )
 from reclaim.simulate.further_tables import add_tables, moved_columns
 from reclaim.simulate.gene_sets import gene_set_library
+from reclaim.simulate.genome import blacklist_gz, candidate_elements, chromosome_sizes, gencode_gtf_gz
 from reclaim.simulate.hgnc import hgnc_complete_set
 from reclaim.simulate.truth import plant
 from reclaim.sources.requests import requests_for
@@ -61,6 +64,13 @@ def simulate_study(study: Study, world: World, seed: int, store: Path) -> dict[s
         told = _expression(study, names, world, seed, store, further)
         manifest["datasets"] |= dict.fromkeys(names, told)
     manifest["references"] = _references(study, seed, store)
+    peaks = [name for name, one in study.datasets.items() if isinstance(one, ChipAtlasDataset)]
+    if peaks:
+        drawn = _generator(study, "chip_atlas", world, seed)
+        files, told = chip_atlas_files(study, world, all_genes(study), drawn)
+        for url, content in files.items():
+            _write(store, url, content)
+        manifest["datasets"] |= {name: {"urls": len(files), **told} for name in peaks}
     return manifest
 
 
@@ -137,7 +147,7 @@ def _expression(
         expression = replace(expression, samples=expression.samples.drop(columns=moved))
     urls: dict[str, None] = {}
     for dataset in datasets:
-        assert not isinstance(dataset, CbioportalDataset)
+        assert not isinstance(dataset, CbioportalDataset | ChipAtlasDataset)
         if isinstance(dataset, GeoDataset):
             dataset = _with_columns_of_all(dataset, datasets)
         drawn = _generator(study, f"{names[0]} values", world, seed)
@@ -178,6 +188,15 @@ def _references(study: Study, seed: int, store: Path) -> dict[str, Any]:
                 continue  # the user's own file
             if isinstance(reference, SymbolReference):
                 content = hgnc_complete_set(all_genes(study))
+            elif isinstance(reference, ExperimentList):
+                continue  # made with the peaks that it lists
+            elif isinstance(reference, GenomeReference):
+                content = {
+                    "chromosomes": chromosome_sizes,
+                    "blacklist": blacklist_gz,
+                    "genes": lambda: gencode_gtf_gz(all_genes(study)),
+                    "elements": lambda: candidate_elements(all_genes(study)),
+                }[reference.holds]()  # type: ignore[no-untyped-call]
             else:
                 content = gene_set_library(study, name, np.random.default_rng([seed, crc32(name.encode())]))
             _write(store, request.url, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from reclaim.dataset import (
     CbioportalDataset,
     CbioportalExpressionDataset,
+    ChipAtlasDataset,
     Dataset,
     FileDataset,
     GdcDataset,
@@ -20,7 +21,15 @@ from reclaim.dataset import (
     XenaDataset,
 )
 from reclaim.errors import UserError
-from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection, Reference, SymbolReference
+from reclaim.reference import (
+    EnrichrLibrary,
+    ExperimentList,
+    GeneSetFile,
+    GenomeReference,
+    MsigdbCollection,
+    Reference,
+    SymbolReference,
+)
 from reclaim.retrieve.receipt import Request
 from reclaim.sources.gdc import data_url, files_query_url
 
@@ -51,6 +60,17 @@ NCBI_ANNOTATION = (
     "https://www.ncbi.nlm.nih.gov/geo/download/?format=file&type=rnaseq_counts"
     "&file=Human.GRCh38.p13.annot.tsv.gz"
 )
+CHIP_ATLAS = "https://chip-atlas.dbcls.jp/data"
+CHIP_ATLAS_LIST = f"{CHIP_ATLAS}/metadata/experimentList.tab"
+CHIP_ATLAS_PEAKS = CHIP_ATLAS + "/{genome}/eachData/bed{threshold}/{experiment}.{threshold}.bed"
+CHIP_ATLAS_COLO = CHIP_ATLAS + "/{genome}/colo/{antigen}.{cell_class}.tsv"
+CHIP_ATLAS_TARGETS = CHIP_ATLAS + "/{genome}/target/{antigen}.5.tsv"
+GENOME_FILES = {
+    "chromosomes": "https://raw.githubusercontent.com/arq5x/bedtools2/master/genomes/human.{genome}.genome",
+    "blacklist": "https://raw.githubusercontent.com/Boyle-Lab/Blacklist/master/lists/{genome}-blacklist.v2.bed.gz",
+    "genes": "https://ftp.ebi.ac.uk/pub/databases/gencode/Gencode_human/release_44/gencode.v44.basic.annotation.gtf.gz",
+    "elements": "https://downloads.wenglab.org/V3/GRCh38-cCREs.bed",
+}
 
 
 def requests_for(dataset: Dataset | Reference, beside: Path) -> list[Request]:
@@ -69,6 +89,12 @@ def requests_for(dataset: Dataset | Reference, beside: Path) -> list[Request]:
             return [Request("gmt", url=ENRICHR.format(library=dataset.library))]
         case MsigdbCollection():
             return [Request("gmt", url=MSIGDB.format(release=dataset.release, collection=dataset.collection))]
+        case ExperimentList():
+            return [Request("experiments", url=CHIP_ATLAS_LIST)]
+        case GenomeReference():
+            return [Request(dataset.holds, url=GENOME_FILES[dataset.holds].format(genome=dataset.genome))]
+        case ChipAtlasDataset():
+            return _tables_of_chip_atlas(dataset)
         case XenaDataset():
             return requests_for_xena(dataset)
         case GeoDataset():
@@ -90,6 +116,33 @@ def further_requests(dataset: Dataset | Reference, files: Mapping[str, Path]) ->
     dropped: Counter[str] = Counter()
     chosen = one_aliquot_per_sample(read_files_answer(files["files"], dropped), dropped)
     return [Request(str(file_id), url=data_url(str(file_id))) for file_id in chosen["file_id"]]
+
+
+def requests_for_peaks(dataset: ChipAtlasDataset, experiments: Sequence[str]) -> list[Request]:
+    """The peaks of chosen experiments. ChIP-Atlas lacks a few, and packs its files as it goes."""
+    requests = []
+    for experiment in experiments:
+        url = CHIP_ATLAS_PEAKS.format(
+            genome=dataset.genome, threshold=dataset.threshold, experiment=experiment
+        )
+        requests.append(Request(experiment, url=url, alternatives=(f"{url}.gz",), optional=True))
+    return requests
+
+
+def _tables_of_chip_atlas(dataset: ChipAtlasDataset) -> list[Request]:
+    """What ChIP-Atlas computed itself, where it did."""
+    cell_class = (dataset.cell_class or "").replace(" ", "_")
+    colo = {
+        f"colo_{antigen}": CHIP_ATLAS_COLO.format(
+            genome=dataset.genome, antigen=quote(antigen), cell_class=quote(cell_class)
+        )
+        for antigen in dataset.colocalization_tables
+    }
+    targets = {
+        f"targets_{antigen}": CHIP_ATLAS_TARGETS.format(genome=dataset.genome, antigen=quote(antigen))
+        for antigen in dataset.target_tables
+    }
+    return [Request(name, url=url, optional=True) for name, url in {**colo, **targets}.items()]
 
 
 def requests_for_xena(dataset: XenaDataset) -> list[Request]:

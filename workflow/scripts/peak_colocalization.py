@@ -1,0 +1,12 @@
+"""Run every test of peak co-localisation of one study."""
+
+from reclaim.analyses.peak_colocalization import peak_colocalization
+from reclaim.analyses.region_job import run_region_job
+
+
+def analyse(test, inputs):
+    """The adjusted overlap of query and partner."""
+    return peak_colocalization(test, inputs.binding, inputs.genome, inputs.dataset.tier, inputs.seed)
+
+
+run_region_job(snakemake, analyse)
