@@ -16,7 +16,8 @@ from reclaim.sources.requests import further_requests, requests_for, requests_fo
 with job(snakemake.log[0]):
     described = snakemake.params.dataset
     dataset = TypeAdapter(Dataset | Reference).validate_python(described["dataset"])
-    requests, nothing_chosen = requests_for(dataset, Path(described["beside"])), False
+    announced = requests_for(dataset, Path(described["beside"]))
+    requests, nothing_chosen = list(announced), False
     if snakemake.input.choices:
         choice = Choices.model_validate_json(Path(snakemake.input.choices[0]).read_bytes()).datasets[
             described["name"]
@@ -27,9 +28,9 @@ with job(snakemake.log[0]):
     data = check_config(snakemake.config).data
     store, budget = Path(snakemake.params.store), Budget()
     if downloads := snakemake.input.get("downloads"):
-        urls = [request.url for request in requests if request.url]
-        announced = Announcement.model_validate_json(Path(downloads).read_bytes())
-        budget = announced.budget(urls, data.max_gb, open_ended=bool(snakemake.input.choices))
+        urls = [request.url for request in announced if request.url]
+        announcement = Announcement.model_validate_json(Path(downloads).read_bytes())
+        budget = announcement.budget(urls, data.max_gb, open_ended=bool(snakemake.input.choices))
     access = Access.of(snakemake.wildcards.run, store, data, budget)
     about = (dataset.licence, dataset.citation)
     receipt = make_receipt(described["name"], requests, access, *about)
