@@ -75,7 +75,7 @@ def test_what_moves_many_genes_is_seen_by_comparison_with_others(worlds: Path) -
     for claim in ("T3", "C1"):
         assert 0.1 < claims.loc[claim, "background_rate"] < 0.36
         assert claims.loc[claim, "null_rate"] < 0.01
-    assert "of comparable genes" in claims.loc["G8", "reason"]
+    assert claims["reason"].str.contains("of comparable genes").any()
     assert "supported" not in set(claims["verdict"])
 
 
