@@ -2,6 +2,7 @@
 
 from reclaim.analyses.peak_colocalization import peak_colocalization
 from reclaim.analyses.region_job import run_region_job
+from reclaim.sources.load_genome import load_genome
 
 
 def analyse(test, inputs):
@@ -9,4 +10,4 @@ def analyse(test, inputs):
     return peak_colocalization(test, inputs.binding, inputs.genome, inputs.dataset.tier, inputs.seed)
 
 
-run_region_job(snakemake, analyse)
+run_region_job(snakemake, analyse, load_genome)

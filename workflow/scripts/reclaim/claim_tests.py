@@ -245,10 +245,10 @@ class PeakColocalization(AnyTest):
         description="The regions that count: those that any antigen of the data set binds, or ENCODE's candidate "
         "cis-regulatory elements.",
     )
-    promoter_bp: int | None = Field(
+    promoter_bp: int = Field(
         1000,
-        ge=1,
-        description="Regions this near to a transcription start are compared with each other only.",
+        ge=0,
+        description="Regions this near to a transcription start are compared with each other only; 0: with all others.",
     )
     top_peaks: int | None = Field(
         None, ge=1, description="The strongest peaks of each experiment; all when not given."

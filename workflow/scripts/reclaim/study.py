@@ -273,7 +273,7 @@ class Study(Model):
         tests = [test for _, test in self.tests()]
         genes = any(
             isinstance(test, TargetGenes | BoundAndDeregulated)
-            or (isinstance(test, PeakColocalization) and test.promoter_bp is not None)
+            or (isinstance(test, PeakColocalization) and test.promoter_bp > 0)
             for test in tests
         )
         elements = any(isinstance(test, PeakColocalization) and test.universe == "elements" for test in tests)

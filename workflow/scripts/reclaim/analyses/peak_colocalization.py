@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,64 +73,53 @@ def peak_colocalization(
 
 
 def make_universe(test: PeakColocalization, binding: Binding, genome: Mapping[str, pd.DataFrame]) -> Universe:
-    """Regions that any antigen binds, or candidate elements, and which antigens bind them."""
-    experiments = binding.experiments.sort_values("antigen", kind="stable")
-    antigens = list(dict.fromkeys(experiments["antigen"]))
-    regions = binding.regions
+    """Regions that any antigen binds, or candidate elements, and which antigens bind them. Several experiments of an
+    antigen count as one. Raises AbsentData when the strongest peaks are asked for and peaks have no score."""
+    regions, experiments = binding.regions, binding.experiments.set_index("experiment")
+    antigens = sorted(set(experiments["antigen"]))
+    chromosomes = [str(name) for name in regions["chrom"].cat.categories]
     peaks = Intervals(
         regions["chrom"].cat.codes.to_numpy(np.int32),
         regions["start"].to_numpy(),
         regions["end"].to_numpy(),
     )
-    code_of = experiments.set_index("experiment")["antigen"].map({name: i for i, name in enumerate(antigens)})
-    column = code_of.loc[list(regions["experiment"].cat.categories)].to_numpy(np.int32)[
-        regions["experiment"].cat.codes
-    ]
+    experiment = regions["experiment"].cat.codes.to_numpy(np.int32)
+    names = experiments["antigen"].loc[list(regions["experiment"].cat.categories)]
+    antigen = pd.Index(antigens).get_indexer(pd.Index(names)).astype(np.int32)
     few: list[str] = []
     if test.top_peaks is not None:
-        experiment = regions["experiment"].cat.codes.to_numpy(np.int32)
         scores = regions["score"].to_numpy()
         if np.isnan(scores).any():
             raise AbsentData("top_peaks asks for the strongest peaks, but there are peaks without a score")
         top = top_peaks(peaks, experiment, scores, test.top_peaks)
-        short = regions["experiment"].cat.categories[top.few]
-        few = sorted(set(experiments.set_index("experiment")["antigen"].loc[short]))
-        peaks, column = peaks.take(top.kept), column[top.kept]
-    chromosomes = list(regions["chrom"].cat.categories)
+        peaks, experiment = peaks.take(top.kept), experiment[top.kept]
+        few = sorted(set(names.iloc[np.flatnonzero(top.few)]))
+    places = merge_regions(peaks)
     if test.universe == "elements":
-        elements = genome["elements"]
-        codes = pd.Index(chromosomes).get_indexer(pd.Index(elements["chrom"].astype(object)))
-        known = codes >= 0
-        all_regions = merge_regions(
-            Intervals(
-                codes[known].astype(np.int32),
-                elements["start"].to_numpy(np.int32)[known],
-                elements["end"].to_numpy(np.int32)[known],
-            ),
-            0,
-        )
-    else:
-        all_regions = merge_regions(peaks)
+        places = merge_regions(_intervals(genome["elements"], chromosomes), 0)
     promoter = None
-    if test.promoter_bp is not None:
-        tss = genome["genes"]
-        near = pd.DataFrame(
-            {
-                "chrom": tss["chrom"],
-                "start": tss["tss"] - test.promoter_bp,
-                "end": tss["tss"] + test.promoter_bp + 1,
-            }
-        )
-        places = pd.DataFrame(
-            {
-                "chrom": np.array(chromosomes, object)[all_regions.chromosome],
-                "start": all_regions.start,
-                "end": all_regions.end,
-            }
-        )
-        promoter = overlaps_any(places, near)
-    occupancy = occupancy_matrix(all_regions, peaks, column, len(antigens))
-    return Universe(all_regions, occupancy, antigens, few, promoter)
+    if test.promoter_bp:
+        promoter = _near_a_start(places, chromosomes, genome["genes"], test.promoter_bp)
+    occupancy = occupancy_matrix(places, peaks, antigen[experiment], len(antigens))
+    return Universe(places, occupancy, antigens, few, promoter)
+
+
+def _intervals(table: pd.DataFrame, chromosomes: Sequence[str]) -> Intervals:
+    """Rows of a table on chromosomes that the regions know."""
+    code = pd.Index(chromosomes).get_indexer(pd.Index(table["chrom"].astype(object))).astype(np.int32)
+    known = code >= 0
+    start, end = (table[name].to_numpy(np.int32)[known] for name in ("start", "end"))
+    return Intervals(code[known], start, end)
+
+
+def _near_a_start(
+    places: Intervals, chromosomes: Sequence[str], genes: pd.DataFrame, reach: int
+) -> NDArray[np.bool_]:
+    """Which regions lie within `reach` bases of a transcription start."""
+    around = {"chrom": genes["chrom"], "start": genes["tss"] - reach, "end": genes["tss"] + reach + 1}
+    chrom = np.array(chromosomes, object)[places.chromosome]
+    regions = pd.DataFrame({"chrom": chrom, "start": places.start, "end": places.end})
+    return overlaps_any(regions, pd.DataFrame(around))
 
 
 def _estimate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,8 @@ from reclaim.dataset import Dataset
 from reclaim.evidence import Estimate, Setting, rows_to_table, write_tsv
 from reclaim.job import job, logger, write_whole
 from reclaim.ledger import Ledger
-from reclaim.reference import ELEMENTS, GENES
 from reclaim.regions import PARTS, Binding
 from reclaim.retrieve.receipt import Receipt
-from reclaim.sources.genome_annotation import read_ccres, read_tss
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,12 @@ class Inputs:
     seed: int
 
 
-def run_region_job(
-    snakemake: Any, analyse: Callable[[Any, Inputs], tuple[list[Estimate], pd.DataFrame]]
-) -> None:
+Analyse = Callable[[Any, Inputs], tuple[list[Estimate], pd.DataFrame]]
+LoadGenome = Callable[[Mapping[str, Receipt], Path], Mapping[str, pd.DataFrame]]
+"""Receipts by name, and the store -> tables by name."""
+
+
+def run_region_job(snakemake: Any, analyse: Analyse, load_genome: LoadGenome) -> None:
     """Everything between the `snakemake` object of a rule and its output files. `analyse` gives one estimate per
     stratum and the table of everything comparable, with `method` and `effect_name` in its `attrs`."""
     with job(snakemake.log[0]):
@@ -48,7 +48,11 @@ def run_region_job(
         bindings = {
             name: Binding(*(pd.read_parquet(next(files)) for _ in PARTS)) for name in parameters.datasets
         }
-        genome = read_genome(parameters.genome, inputs.genome, Path(parameters.store))
+        receipts = {
+            name: Receipt.model_validate_json(Path(path).read_bytes())
+            for name, path in zip(parameters.genome, inputs.genome, strict=True)
+        }
+        genome = load_genome(receipts, Path(parameters.store))
 
         def run(
             test: Any, name: str, dataset: Dataset, setting: Setting
@@ -65,13 +69,3 @@ def run_region_job(
         for key, path in zip(parameters.results, snakemake.output.results, strict=True):
             write_whole(path, tables[key].to_parquet)
         write_whole(snakemake.output.evidence, lambda path: write_tsv(rows_to_table(rows), path))
-
-
-def read_genome(names: list[str], receipts: list[str], store: Path) -> dict[str, pd.DataFrame]:
-    """Tables of the genome by the name of their reference."""
-    readers = {GENES: read_tss, ELEMENTS: read_ccres}
-    found = {}
-    for name, path in zip(names, receipts, strict=True):
-        receipt = Receipt.model_validate_json(Path(path).read_bytes())
-        found[name] = readers[name](receipt.open(store)[name], None, Counter())
-    return found
