@@ -9,6 +9,7 @@ from typing import Any
 
 import builders
 
+from reclaim.calibration.cap import Calibration
 from reclaim.calibration.record import (
     Balance,
     ClaimCalibration,
@@ -22,7 +23,7 @@ from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
 from reclaim.retrieve.receipt import Receipt, StoredFile
 from reclaim.study import Study
-from reclaim.verdict import Calibration, assess
+from reclaim.verdict import assess
 
 SCRIPT = "<script>alert('x')</script>"
 NEARLY_ALL = {"rule": "bound", "bound": "nearly_all"}

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from reclaim.simulate.internet import simulate_study
-from reclaim.study import read_study
+from reclaim.study_file import read_study
 
 STUDY = """\
 id: small

@@ -18,7 +18,8 @@ import pandas as pd
 import pytest
 
 from reclaim.analyses.event_share import event_share, late_share
-from reclaim.analyses.survival import curves, survival
+from reclaim.analyses.survival import survival
+from reclaim.analyses.survival_curves import curves
 from reclaim.claim_tests import EventShare, Survival
 from reclaim.cumulative_incidence import cumulative_incidence
 from reclaim.endpoint import Endpoint

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reclaim.analyses.survival import proportionality, survival
+from reclaim.analyses.survival import survival
 from reclaim.claim_tests import Survival
 from reclaim.cumulative_incidence import cumulative_incidence
 from reclaim.follow_up import follow_up
+from reclaim.proportionality import proportionality
 
 HERE = Path(__file__).parent
 COLUMNS = ["effect", "se", "ci_low", "ci_high", "statistic", "p_value"]

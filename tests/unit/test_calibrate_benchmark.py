@@ -15,6 +15,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from calibration_data import draw_cohorts, draw_expression, shuffle_labels
+from calibration_page import page
+from calibration_results import Count
 
 from reclaim.claim_tests import MutationFeature
 from reclaim.dataset import CbioportalDataset, ExpressionDataset
@@ -25,7 +28,8 @@ from reclaim.simulate.internet import simulate_study
 from reclaim.sources.load_expression import load_expression
 from reclaim.sources.load_mutations import load_mutations
 from reclaim.sources.requests import requests_for
-from reclaim.study import Study, read_study
+from reclaim.study import Study
+from reclaim.study_file import read_study
 from reclaim.symbols import SymbolTable
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +78,7 @@ def test_expression_in_memory_is_that_of_the_files(file: Path, name: str, tmp_pa
     receipt = make_receipt(name, requests_for(dataset, tmp_path), Access(tmp_path))
     loaded, _ = load_expression(dataset, receipt, tmp_path, symbols)
 
-    drawn = benchmark().draw_expression(study, [name], "confounded", 3)[name]
+    drawn = draw_expression(study, [name], "confounded", 3)[name]
 
     assert drawn.uns["unit"] == loaded.uns["unit"]
     assert set(drawn.var_names) == set(loaded.var_names)
@@ -95,7 +99,7 @@ def test_mutations_in_memory_are_those_of_the_files(tmp_path: Path) -> None:
     receipt = make_receipt("exomes_a", requests_for(dataset, tmp_path), Access(tmp_path))
     loaded, _ = load_mutations(dataset, receipt, tmp_path)
 
-    drawn = benchmark().draw_cohorts(study, ["exomes_a"], "confounded", 3)["exomes_a"]
+    drawn = draw_cohorts(study, ["exomes_a"], "confounded", 3)["exomes_a"]
 
     assert list(drawn.samples["sample"]) == list(loaded.samples["sample"])
     assert len(drawn.mutations) == len(loaded.mutations)
@@ -147,9 +151,9 @@ def test_housekeeping_genes_and_shuffled_labels_are_never_supported() -> None:
 
 def test_shuffling_keeps_each_stratum_and_deals_out_its_labels() -> None:
     study = read_study(TREX1)
-    data = benchmark().draw_expression(study, ["toil"], "as_claimed", 1)["toil"]
+    data = draw_expression(study, ["toil"], "as_claimed", 1)["toil"]
     before = data.obs.copy()
-    assert not benchmark()._shuffle_labels(study, "toil", data, 1)
+    assert not shuffle_labels(study, "toil", data, 1)
     label, stratum = "_sample_type", "detailed_category"
     assert list(data.obs[stratum]) == list(before[stratum])
     assert (data.obs[label] != before[label]).mean() > 0.3  # 2 * 20/32 * 12/32 = 0.47 of them by chance
@@ -172,34 +176,34 @@ def test_results_depend_on_nothing_but_the_seeds() -> None:
 
 def test_counts_stand_with_the_exact_interval() -> None:
     # None of n: the upper end is 1 - 0.025^(1/n), 1.83 % for 200.
-    assert str(benchmark().Count(0, 200)) == "0/200 (0.0 %, 0.0 to 1.8)"
-    assert str(benchmark().Count(200, 200)) == "200/200 (100.0 %, 98.2 to 100.0)"
+    assert str(Count(0, 200)) == "0/200 (0.0 %, 0.0 to 1.8)"
+    assert str(Count(200, 200)) == "200/200 (100.0 %, 98.2 to 100.0)"
 
 
 def test_the_page_has_a_row_per_claim_and_says_that_it_is_simulated() -> None:
-    page = benchmark().page(measured())
-    assert "SIMULATED" in page.split("##")[0]
-    rates = next(part for part in page.split("## ") if part.startswith("Each rule"))
+    text = page(measured())
+    assert "SIMULATED" in text.split("##")[0]
+    rates = next(part for part in text.split("## ") if part.startswith("Each rule"))
     for claim in ("RANKS", "MODERATED-T-4", "EXCLUSIVE", "RARE"):
         row = next(line for line in rates.splitlines() if line.startswith(f"| {claim} |") and "/2 (" in line)
         assert len(re.findall(r"[012]/2 \(", row)) == 7
-    shuffled = next(part for part in page.split("## ") if part.startswith("Shuffled labels"))
+    shuffled = next(part for part in text.split("## ") if part.startswith("Shuffled labels"))
     assert [f"| T{number} |" in shuffled for number in (1, 2, 3, 4, 5, 6)] == [True] * 3 + [False] + [
         True
     ] * 2
-    assert page == benchmark().page(measured())
+    assert text == page(measured())
 
 
 def test_false_support_that_may_exceed_the_limit_is_marked() -> None:
-    page = benchmark().page(measured())
-    row = next(line for line in page.splitlines() if line.startswith("| RARE |") and "/2 (" in line)
+    text = page(measured())
+    row = next(line for line in text.splitlines() if line.startswith("| RARE |") and "/2 (" in line)
     # Of two seeds 1 - 0.025^(1/2) = 84 % could be wrong, which is above 5 %.
     assert row.count("**0/2 (0.0 %, 0.0 to 84.2)**") == 2
 
 
 def test_the_page_in_docs_is_of_the_claims_as_they_are() -> None:
-    page = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
     for claim in read_study(RULES).claims:
-        assert re.search(rf"^\| {claim.id} \|.*\d/\d", page, re.MULTILINE)
+        assert re.search(rf"^\| {claim.id} \|.*\d/\d", text, re.MULTILINE)
         if claim.id != "HOUSEKEEPING":
-            assert claim.statement.rstrip(".") in page
+            assert claim.statement.rstrip(".") in text

@@ -13,22 +13,17 @@ import pytest
 from builders import expression, geo_dataset, setting
 from scipy import stats
 
-from reclaim.analyses.coexpression import (
-    MIN_SAMPLES,
-    TABLE_COLUMNS,
-    coexpression,
-    pair_values,
-    samples_by_stratum,
-)
+from reclaim.analyses.coexpression import TABLE_COLUMNS, coexpression
+from reclaim.analyses.coexpression_variables import MIN_SAMPLES, pair_values, samples_by_stratum
 from reclaim.analyses.differential_expression import log2_values
 from reclaim.claim_tests import Coexpression
 from reclaim.correlation import partial_spearman
+from reclaim.decisions import Pooled
 from reclaim.errors import AbsentData
 from reclaim.evidence import FLAGS, Estimate, read_evidence
 from reclaim.judging import Estimates, judge_estimates
 from reclaim.ledger import Ledger
 from reclaim.rules import MARGIN
-from reclaim.study import Pooled
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/coexpression.py"
 SEED = 11

@@ -24,12 +24,12 @@ from reclaim.analyses.differential_expression import (
     one_sided,
 )
 from reclaim.analyses.testing import run_each
+from reclaim.decisions import Pooled
 from reclaim.errors import AbsentData, UserError
 from reclaim.expression import empty
 from reclaim.judging import margin_of
 from reclaim.ledger import Ledger
 from reclaim.moderated_t import moderated_t
-from reclaim.study import Pooled
 
 RANDOM = np.random.default_rng(7)
 CASES, CONTROLS = [5.1, 6.3, 5.8, 6.0], [4.0, 4.4, 3.1, 5.0, 4.2]

@@ -18,6 +18,7 @@ from running import snakemake
 
 from reclaim.analyses.differential_expression import BY_UNIT, MIN_SET_SHARE
 from reclaim.analyses.gene_set_enrichment import MAX_SIZE, MIN_SIZE
+from reclaim.claim_row import VERDICTS, ClaimRow
 from reclaim.claim_tests import (
     NEEDS,
     AnyTest,
@@ -53,6 +54,7 @@ from reclaim.evidence import FLAGS, OUTCOMES, EvidenceRow
 from reclaim.expression import UNITS
 from reclaim.expression_dataset import DerivedColumn, SupplementaryTable
 from reclaim.features import to_symbols
+from reclaim.grounds import MIN_PER_ARM
 from reclaim.judging import SHOWN_ONLY
 from reclaim.plan import ANALYSES, make_plan
 from reclaim.pooling import prevalence
@@ -72,9 +74,10 @@ from reclaim.simulate.effects import (
 from reclaim.simulate.expression import BACKGROUND_GENES
 from reclaim.simulate.hgnc import hgnc_complete_set
 from reclaim.simulate.truth import LOW_CONTENT, ODDS_RATIO, SHARE
-from reclaim.study import RESERVED_IDS, Claim, LibrarySet, Source, Study, read_study
+from reclaim.study import Claim, LibrarySet, Source, Study
+from reclaim.study_file import read_study
+from reclaim.study_mistakes import RESERVED_IDS
 from reclaim.symbols import How, SymbolTable
-from reclaim.verdict import MIN_PER_ARM, VERDICTS, ClaimRow
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -32,9 +32,12 @@ from report_results import (
     text_of,
 )
 
+from reclaim.calibration.cap import Calibration, calibration_cap, is_specific, rule_to_calibrate
 from reclaim.calibration.record import ClaimCalibration, Rate
+from reclaim.claim_row import VERDICTS
 from reclaim.claim_tests import MutationFeature
 from reclaim.config import WORLDS
+from reclaim.decisions import Bound, Pooled
 from reclaim.evidence import Outcome
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.calibration_view import subject_noun
@@ -54,8 +57,8 @@ from reclaim.report.words import (
     scale_of,
     sentence,
 )
-from reclaim.study import Bound, Pooled, Study, read_study
-from reclaim.verdict import VERDICTS, Calibration, calibration_cap, is_specific, rule_to_calibrate
+from reclaim.study import Study
+from reclaim.study_file import read_study
 
 ROOT = Path(__file__).parents[2]
 SPACE = "\u00a0"

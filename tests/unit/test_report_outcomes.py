@@ -33,8 +33,10 @@ from report_results import (
     text_of,
 )
 
-from reclaim.analyses.survival import Curve as HandedOn
+from reclaim.analyses.survival_curves import Curve as HandedOn
+from reclaim.calibration.cap import Calibration, calibration_cap
 from reclaim.calibration.record import ClaimCalibration, Rate
+from reclaim.decisions import Pooled
 from reclaim.evidence import FLAGS
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.calibration_view import subject_noun, swapped_end
@@ -44,8 +46,7 @@ from reclaim.report.measures import endpoint_by_dataset, endpoint_in_words, meas
 from reclaim.report.operation import differences, subject
 from reclaim.report.study_view import study_view
 from reclaim.report.survival_figure import shown_years, survival_panel
-from reclaim.study import Pooled
-from reclaim.verdict import Calibration, assess, calibration_cap
+from reclaim.verdict import assess
 
 page_of = cache(outcome_page)
 

@@ -14,7 +14,8 @@ from reclaim.simulate.internet import simulate_study
 from reclaim.simulate.truth import conditional_shares, plant
 from reclaim.sources.load_mutations import load_mutations
 from reclaim.sources.requests import requests_for
-from reclaim.study import Study, read_study
+from reclaim.study import Study
+from reclaim.study_file import read_study
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,9 +11,10 @@ import pytest
 from builders import claim, dataset, enrichment_test, expression_test, geo_dataset, study_values, write_study
 
 from reclaim.claim_tests import NEEDS, ClaimTest
+from reclaim.decisions import Decision
 from reclaim.errors import UserError
 from reclaim.marked_yaml import read_marked_yaml
-from reclaim.study import Decision, read_study
+from reclaim.study_file import read_study
 
 ROOT = Path(__file__).parents[2]
 STUDY = (ROOT / "tests" / "acceptance" / "paad_mc3.yaml").read_text()

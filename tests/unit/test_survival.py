@@ -11,14 +11,8 @@ from lifelines import CoxPHFitter
 from scipy import stats
 
 from reclaim.analyses.differential_expression import log2_values
-from reclaim.analyses.survival import (
-    CAUSE_SPECIFIC,
-    METHODS,
-    TABLE_COLUMNS,
-    curves,
-    kaplan_meier,
-    survival,
-)
+from reclaim.analyses.survival import CAUSE_SPECIFIC, METHODS, TABLE_COLUMNS, survival
+from reclaim.analyses.survival_curves import curves, kaplan_meier
 from reclaim.claim_tests import Survival
 from reclaim.cumulative_incidence import cumulative_incidence
 from reclaim.endpoint import Endpoint

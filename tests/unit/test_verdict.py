@@ -19,17 +19,11 @@ from builders import (
 )
 from scipy import stats
 
+from reclaim.calibration.cap import Calibration, calibration_cap
+from reclaim.claim_row import MEANING, VERDICTS, ClaimRow, claims_table
 from reclaim.evidence import Estimate, EvidenceRow
 from reclaim.study import Study
-from reclaim.verdict import (
-    MEANING,
-    VERDICTS,
-    Calibration,
-    ClaimRow,
-    assess,
-    calibration_cap,
-    claims_table,
-)
+from reclaim.verdict import assess
 
 
 @pytest.fixture(autouse=True, scope="module")

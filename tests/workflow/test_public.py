@@ -15,7 +15,7 @@ from running import ROOT, digests, planned, snakemake, without_network
 from small_study import ONE, STUDY, TWO, public, services_of
 
 from reclaim.simulate.internet import simulate_study
-from reclaim.study import read_study
+from reclaim.study_file import read_study
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
-from reclaim.calibration.record import read_calibrations
+from reclaim.calibration.cap import Calibration
+from reclaim.calibration.record import read_calibrations, with_percentiles
 from reclaim.calibration.unswapped import study_without_nulls
+from reclaim.claim_row import claims_table
 from reclaim.comparators import read_comparators
 from reclaim.evidence import read_evidence, rows_to_table, write_tsv
 from reclaim.job import job, write_json, write_whole
 from reclaim.retrieve.registration import read_registrations
 from reclaim.study import Study
-from reclaim.verdict import Calibration, assess, claims_table, with_percentiles
+from reclaim.verdict import assess
 
 with job(snakemake.log[0]):
     rows = [row for path in snakemake.input.evidence for row in read_evidence(Path(path))]

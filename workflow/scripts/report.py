@@ -8,6 +8,7 @@ from pathlib import Path
 import reclaim
 from reclaim.calibration.record import read_calibrations
 from reclaim.calibration.unswapped import study_without_nulls
+from reclaim.claim_row import ClaimRow
 from reclaim.evidence import read_evidence
 from reclaim.job import job, write_whole
 from reclaim.ledger import Ledger
@@ -16,7 +17,6 @@ from reclaim.report.study_view import StudyResults, study_view
 from reclaim.retrieve.receipt import Receipt
 from reclaim.retrieve.registration import read_registrations
 from reclaim.study import Study
-from reclaim.verdict import ClaimRow
 
 
 def read_each(model, names, paths):

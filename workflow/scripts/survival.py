@@ -1,7 +1,8 @@
 """Run every survival test of one study."""
 
 from reclaim.analyses.expression_job import run_expression_job
-from reclaim.analyses.survival import curves, survival
+from reclaim.analyses.survival import survival
+from reclaim.analyses.survival_curves import curves
 from reclaim.job import logger
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from reclaim.feature_matrix import feature_matrix
 from reclaim.moderated_t import benjamini_hochberg
 
 Floats = NDArray[np.float64]
@@ -61,7 +62,7 @@ def partial_spearman(values: ArrayLike, target: ArrayLike, covariates: ArrayLike
     below 4, and where the covariates leave nothing of the feature or the target. Raises as `spearman`.
     """
     given = _given(target, covariates)
-    y = _checked(values, given.shape[1])
+    y = feature_matrix(values, given.shape[1])
     complete = ~np.isnan(given).any(axis=0)
     given = given[:, complete]
     whole = _Target.of(given[:, None])
@@ -77,7 +78,7 @@ def correlation_matrix(values: ArrayLike) -> Floats:
     constant features are NaN, on the diagonal too. Takes 8 bytes per pair of features. Raises ValueError for another shape and for missing or infinite values.
     """
     y = np.asarray(values)
-    y = _checked(y, len(y) if y.ndim else 0)
+    y = feature_matrix(y, len(y) if y.ndim else 0)
     scores = np.empty(y.shape[::-1])
     done = 0
     for block in _blocks(y):
@@ -142,16 +143,6 @@ def _given(target: ArrayLike, covariates: ArrayLike) -> Floats:
     if np.isinf(x).any() or np.isinf(c).any():
         raise ValueError("target and covariates may be missing but not infinite")
     return np.vstack([x, c.T])
-
-
-def _checked(values: ArrayLike, samples: int) -> NDArray[np.floating]:
-    """Single precision is kept until a block is copied: half the memory."""
-    y = np.asarray(values)
-    if not np.issubdtype(y.dtype, np.floating):
-        y = y.astype(np.float64)
-    if y.ndim != 2 or len(y) != samples:
-        raise ValueError(f"values {y.shape} are not samples x features for {samples} samples")
-    return y
 
 
 def _blocks(y: NDArray[np.floating]) -> Iterator[Floats]:

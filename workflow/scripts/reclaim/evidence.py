@@ -212,3 +212,8 @@ def read_evidence(path: Path) -> list[EvidenceRow]:
     table = pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=[""])
     table[text] = table[text].fillna("")
     return table_to_rows(table)
+
+
+def note_of(*sentences: str) -> str:
+    """One note of several sentences; empty ones are nothing to tell."""
+    return " ".join(filter(None, sentences))

@@ -10,6 +10,16 @@ from typing import Literal
 import numpy as np
 
 from reclaim.claim_tests import Coexpression
+from reclaim.decisions import (
+    AnyDecision,
+    Bound,
+    Conjunction,
+    Equivalence,
+    LookupDecision,
+    Part,
+    Prevalence,
+    Specific,
+)
 from reclaim.evidence import EvidenceRow
 from reclaim.rules import (
     MANY,
@@ -25,18 +35,7 @@ from reclaim.rules import (
     judge_specific,
     margin_for,
 )
-from reclaim.study import (
-    AnyDecision,
-    Bound,
-    Claim,
-    Conjunction,
-    Equivalence,
-    LookupDecision,
-    Part,
-    Prevalence,
-    Specific,
-    Study,
-)
+from reclaim.study import Claim, Study
 
 Comparators = Mapping[str, float]
 """Effects, in natural sign, of what a subject is ranked against, by gene or experiment."""

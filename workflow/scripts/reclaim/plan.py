@@ -12,8 +12,10 @@ from reclaim.calibration.unswapped import SWAPPED_TESTS
 from reclaim.claim_tests import ClaimTest, DifferentialExpression, PeakColocalization, ResultOf
 from reclaim.config import WORLDS, Config, check_config
 from reclaim.dataset import ChipAtlasDataset, kind_of
+from reclaim.decisions import Bound, Conjunction, Specific
 from reclaim.errors import UserError, did_you_mean
-from reclaim.study import Bound, Claim, Conjunction, LibrarySet, Specific, Study, read_study
+from reclaim.study import Claim, LibrarySet, Study
+from reclaim.study_file import read_study
 
 ANALYSES = (
     "mutation_frequency",

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from reclaim.feature_matrix import feature_matrix
 from reclaim.moderated_t import benjamini_hochberg
 
 Floats = NDArray[np.float64]
@@ -76,12 +77,7 @@ def signed_rank(values: ArrayLike, case: ArrayLike, pair: Sequence[Hashable]) ->
 
 
 def _checked(values: ArrayLike, samples: int) -> NDArray[np.floating]:
-    """Single precision is kept until a block is copied: half the memory."""
-    y = np.asarray(values)
-    if not np.issubdtype(y.dtype, np.floating):
-        y = y.astype(np.float64)
-    if y.ndim != 2 or len(y) != samples:
-        raise ValueError(f"values {y.shape} are not samples x features for {samples} samples")
+    y = feature_matrix(values, samples)
     if any(np.isinf(y[:, part]).any() for part in _blocks(y.shape)):
         raise ValueError("values may be missing but not infinite")
     return y

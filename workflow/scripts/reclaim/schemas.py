@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reclaim.claim_row import ClaimRow
 from reclaim.config import Config
 from reclaim.evidence import EvidenceRow
 from reclaim.model import Model
 from reclaim.study import Study
-from reclaim.verdict import ClaimRow
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 MODELS: dict[str, type[Model]] = {

@@ -5,101 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-from pydantic import Field
 from statsmodels.stats.multitest import multipletests
 
-from reclaim.calibration.record import ClaimCalibration, Percentile
-from reclaim.calibration.unswapped import CALIBRATED_RULES
-from reclaim.claim_tests import Coexpression
-from reclaim.dataset import TIER_OF, TierName
-from reclaim.evidence import DataKind, EvidenceRow
-from reclaim.judging import Comparators, JudgedClaim, arm_sizes, finite, gate_results, judge_claim
-from reclaim.model import Model
-from reclaim.study import Bound, Claim, Conjunction, Decision, Part, Study
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Verdict = Literal[
-    "supported",
-    "consistent",
-    "inconclusive",
-    "not_supported",
-    "contradicted",
-    "no_public_data",
-    "not_testable",
-]
-VERDICTS: tuple[str, ...] = get_args(Verdict)
+from reclaim.calibration.cap import Calibration, calibration_cap, is_specific, rule_to_calibrate
+from reclaim.claim_row import ClaimRow
+from reclaim.dataset import TIER_OF
+from reclaim.decisions import Bound
+from reclaim.evidence import EvidenceRow
+from reclaim.grounds import data_of, is_direction, mediated, shortfalls_of, source_confounded
+from reclaim.judging import Comparators, JudgedClaim, finite, gate_results, judge_claim
+from reclaim.study import Claim, Study
 
 HOLM_LEVEL = 0.05
-MIN_PER_ARM, MIN_EVENTS = 3, 50
 SENSITIVITY_SHARE = 0.8
-NULL_RATE_CAP = 0.075
-BACKGROUND_SPECIFIC = (0.05, 0.20)
-BACKGROUND_DESCRIPTIVE = 0.20
 HOLM_RULES = frozenset({"pooled", "prevalence", "bound", "conjunction", "specific", "equivalence"})
-
-MEANING = {
-    "supported": "The rule agrees on matched, replicated, independent data, and chance would rarely do so.",
-    "consistent": "The rule agrees, but on weaker ground than `supported` needs; the reason says which.",
-    "inconclusive": "The data cannot decide: see the interval and the smallest effect they could detect.",
-    "not_supported": "The data are precise enough, and the claimed effect is not there.",
-    "contradicted": "The data show the opposite, matched and replicated.",
-    "no_public_data": "Testable in principle; the reason names the data that would do.",
-    "not_testable": "Not a question that omics data answer.",
-}
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How often chance, or any other gene, would have passed the same rule."""
-
-    null_rate: float | None = None
-    null_rate_high: float | None = None
-    background_rate: float | None = None
-    gap: str = ""
-    """Why a rate is missing."""
-    needs_background: bool = True
-
-    @classmethod
-    def of(cls, record: ClaimCalibration) -> Calibration:
-        """What the verdict needs of a claim's calibration."""
-        null, background = record.null_rate, record.background_rate
-        return cls(
-            None if null is None else null.share,
-            None if null is None else null.ci_high,
-            None if background is None else background.share,
-            "; ".join(dict.fromkeys(filter(None, [record.null_gap, record.background_gap]))),
-            not record.no_background,
-        )
-
-
-class ClaimRow(Model):
-    """One row of claims.tsv."""
-
-    run: str
-    data: DataKind | None = Field(description="what the verdict rests on; empty when nothing was tested")
-    study: str
-    claim: str
-    statement: str
-    verdict: Verdict
-    tier: TierName | None
-    rule: str | None
-    effect: float | None = Field(description="natural sign and scale; a share for bound and prevalence")
-    ci_low: float | None
-    ci_high: float | None
-    p_value: float | None = Field(description="one-sided, in the claimed direction")
-    n_tests: int = Field(description="primary tests: one per data set and stratum")
-    n_agrees: int
-    n_opposite: int
-    n_unclear: int = Field(description="unclear or negligible")
-    null_rate: float | None
-    background_rate: float | None
-    post_hoc: bool = Field(description="the claim was edited or added after public data were first retrieved")
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -167,52 +88,6 @@ def _holm(p_values: dict[str, float]) -> dict[str, float]:
     return dict(zip(p_values, (float(p) for p in adjusted), strict=True))
 
 
-def calibration_cap(
-    rule: str, specific: bool, calibration: Calibration
-) -> tuple[Literal["supported", "consistent", "inconclusive"], str]:
-    """The best verdict that calibration allows, and why.
-
-    `specific` is true for claims of specificity or of a marked effect, where the base rate among
-    comparable genes must be low.
-    """
-    if rule not in CALIBRATED_RULES:
-        return "supported", ""
-    background = calibration.background_rate
-    if calibration.null_rate_high is not None and calibration.null_rate_high > NULL_RATE_CAP:
-        return "inconclusive", f"permuted labels pass in up to {calibration.null_rate_high:.1%}"
-    if specific and background is not None and background > BACKGROUND_SPECIFIC[1]:
-        return "inconclusive", f"true of {background:.0%} of comparable genes"
-    lacking = background is None and calibration.needs_background
-    if calibration.null_rate_high is None or lacking:
-        what = [
-            *(["chance"] if calibration.null_rate_high is None else []),
-            *(["comparable genes"] if lacking else []),
-        ]
-        why = f": {calibration.gap}" if calibration.gap else ""
-        return "consistent", f"not calibrated against {' and '.join(what)}{why}"
-    if background is not None and background > (
-        BACKGROUND_SPECIFIC[0] if specific else BACKGROUND_DESCRIPTIVE
-    ):
-        return "consistent", f"true of {background:.0%} of comparable genes"
-    return "supported", ""
-
-
-def rule_to_calibrate(decision: Decision) -> str:
-    """The rule; of a conjunction that of the first part that is calibrated."""
-    rules: list[str] = [part.rule for part in _parts(decision)] or [decision.rule]
-    return next((rule for rule in rules if rule in CALIBRATED_RULES), rules[0])
-
-
-def is_specific(decision: Decision) -> bool:
-    """Whether the claim, or a part of it, is one of specificity or of a marked effect."""
-    every = (decision, *_parts(decision))
-    return any(one.rule == "specific" or one.marked for one in every)
-
-
-def _parts(decision: Decision) -> list[Part]:
-    return list(decision.parts.values()) if isinstance(decision, Conjunction) else []
-
-
 def _decide(
     study: Study,
     item: JudgedClaim,
@@ -228,17 +103,17 @@ def _decide(
     valid = [
         row
         for row in item.primary
-        if row.outcome != "invalid" and row.effect is not None and not _is_direction(row)
+        if row.outcome != "invalid" and row.effect is not None and not is_direction(row)
     ]
     tier = max((row.tier for row in valid), key=list(TIER_OF.values()).index, default=None)
-    shortfalls = _shortfalls(study, valid, tier)
+    shortfalls = shortfalls_of(study, valid, tier)
     if post_hoc:
         shortfalls.append(f"post hoc: the claim was {post_hoc}")
     cap, cap_reason = calibration_cap(
         rule_to_calibrate(claim.decision), is_specific(claim.decision), calibration
     )
 
-    confounded = _source_confounded(valid, outcome)
+    confounded = source_confounded(valid, outcome)
     if confounded and outcome in ("agrees", "opposite"):
         verdict = "inconclusive"
         reason = f"the rule {'agrees' if outcome == 'agrees' else 'is opposite'}: but case and control always come from different projects"
@@ -275,7 +150,7 @@ def _decide(
             shortfalls.append(f"Holm-adjusted p of the opposite is {holm_opposite or 1:.2g}")
         verdict = "not_supported" if shortfalls else "contradicted"
         reason = "the rule is opposite" + (": but " + "; ".join(shortfalls) if shortfalls else "")
-    elif outcome == "negligible" and _mediated(study, claim):
+    elif outcome == "negligible" and mediated(study, claim):
         verdict = "inconclusive"
         reason = "next to nothing is left: but the score adjusted for may lie between the two"
     elif outcome == "negligible" and tier == "matched" and not confounded:
@@ -285,7 +160,7 @@ def _decide(
         reason = _why_unclear(item, outcome, remark)
 
     counts = Counter(row.outcome for row in item.primary)
-    data = _data_of(item.primary)
+    data = data_of(item.primary)
     return ClaimRow(
         run=run,
         data=data,
@@ -308,57 +183,6 @@ def _decide(
         post_hoc=bool(post_hoc),
         reason=("SIMULATED data: " if data == "simulated" else "") + reason,
     )
-
-
-def _source_confounded(valid: Sequence[EvidenceRow], outcome: str) -> bool:
-    """Whether the outcome rests on nothing but groups from different projects, which differ in all that the
-    projects do differently. A conjunction agrees by all its parts, and is opposite by those that are."""
-    by_test: dict[str, list[EvidenceRow]] = {}
-    for row in valid:
-        by_test.setdefault(row.test, []).append(row)
-    parts = list(by_test.values())
-    alone = [all("source_confounded" in row.flags.split(",") for row in rows) for rows in parts]
-    if outcome == "opposite":
-        against = [any(row.outcome == "opposite" for row in rows) for rows in parts]
-        alone = [one for one, is_against in zip(alone, against, strict=True) if is_against] or alone
-        return bool(alone) and all(alone)
-    return any(alone)
-
-
-def _mediated(study: Study, claim: Claim) -> bool:
-    """Whether a primary correlation is adjusted for a score of genes."""
-    return any(
-        test.role == "primary" and isinstance(test, Coexpression) and set(test.adjust) & set(study.gene_sets)
-        for test in claim.tests
-    )
-
-
-def _shortfalls(study: Study, valid: list[EvidenceRow], tier: str | None) -> list[str]:
-    """What the primary rows lack of what `supported` and `contradicted` both need."""
-    found = []
-    if tier != "matched":
-        found.append(f"the data are {tier}")
-    names = {row.dataset for row in valid}
-    pools = {study.datasets[name].patients or name for name in names}
-    if len(pools) < 2:
-        found.append("a single cohort")
-    if not any(study.datasets[name].independent for name in names):
-        found.append("only the authors' own data")
-    small = sorted({row.dataset for row in valid if not _large_enough(row)})
-    if small:
-        found.append(f"too few samples or events in {', '.join(small)}")
-    return found
-
-
-def _is_direction(row: EvidenceRow) -> bool:
-    """Two groups compared without an interval: no cohort that could replicate another."""
-    return bool(arm_sizes(row)) and row.ci_low is None and row.ci_high is None
-
-
-def _large_enough(row: EvidenceRow) -> bool:
-    if row.effect_name.startswith("log_hazard_ratio"):
-        return (row.n_events or 0) >= MIN_EVENTS
-    return min(arm_sizes(row), default=MIN_PER_ARM) >= MIN_PER_ARM
 
 
 def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
@@ -396,29 +220,6 @@ def _effect_words(row: EvidenceRow, effect: float) -> str:
         name += " per SD" if row.effect_name == "log_hazard_ratio" else ""
         return f"{name} {np.exp(effect):.2g} or {np.exp(-effect):.2g}"
     return f"{np.tanh(effect) if row.effect_name == 'spearman_rho' else effect:.2g}"
-
-
-def _data_of(rows: Sequence[EvidenceRow]) -> DataKind | None:
-    """simulated as soon as anything is; else public before local."""
-    kinds = {row.data for row in rows}
-    order: tuple[DataKind, ...] = ("simulated", "public", "local")
-    return next((kind for kind in order if kind in kinds), None)
-
-
-def with_percentiles(rows: Sequence[EvidenceRow], percentiles: Sequence[Percentile]) -> list[EvidenceRow]:
-    """The rows with their null_percentile, where one was found."""
-    found = {(one.test, one.dataset, one.stratum): one.null_percentile for one in percentiles}
-    return [
-        row.model_copy(update={"null_percentile": found.get((row.test, row.dataset, row.stratum))})
-        for row in rows
-    ]
-
-
-def claims_table(claims: Sequence[ClaimRow]) -> pd.DataFrame:
-    """The table of claims.tsv, columns in contract order."""
-    import pandas as pd
-
-    return pd.DataFrame([claim.model_dump() for claim in claims], columns=list(ClaimRow.model_fields))
 
 
 def _untested(study: Study, claim: Claim, run: str, post_hoc: str) -> ClaimRow:

@@ -12,7 +12,7 @@ import pandas as pd
 from reclaim.analyses.groups import CASE, Comparison, comparisons, share_no_source
 from reclaim.claim_tests import DifferentialExpression
 from reclaim.errors import AbsentData
-from reclaim.evidence import Estimate
+from reclaim.evidence import Estimate, note_of
 
 if TYPE_CHECKING:
     import anndata
@@ -64,9 +64,9 @@ def differential_expression(
         if genes:
             # The set has a model of its own: whether those of single genes could be fitted is nothing to it.
             flags = tuple(flag for flag in flags if flag != "not_estimable")
-            estimates.append(_set_estimate(test, one, part, genes, flags, _joined(*told)))
+            estimates.append(_set_estimate(test, one, part, genes, flags, note_of(*told)))
         else:
-            estimates.append(_gene_estimate(test, one, table, method, flags, _joined(note, *told)))
+            estimates.append(_gene_estimate(test, one, table, method, flags, note_of(note, *told)))
         tables.append(table.rename_axis("feature").reset_index().assign(stratum=one.stratum, n=part.n_obs))
     every = pd.concat(tables, ignore_index=True)
     every.attrs = {"method": method, "effect_name": "log2_fold_change"}
@@ -131,10 +131,6 @@ def _incomplete(comparison: Comparison) -> str:
     if not number:
         return ""
     return f"Left out: {number} sample{'s' if number > 1 else ''} without a covariate, modifier or partner."
-
-
-def _joined(*sentences: str) -> str:
-    return " ".join(filter(None, sentences))
 
 
 def log2_values(data: anndata.AnnData) -> np.ndarray:
@@ -292,7 +288,7 @@ def _gene_estimate(
     if comparison.smallest_cell == 0:
         return _without_a_group(base)
     if not np.isfinite(row["effect"]):
-        told = _joined(f"{gene} has no reads, or too few values, in these samples.", note)
+        told = note_of(f"{gene} has no reads, or too few values, in these samples.", note)
         return replace(base, flags=(*flags, "not_detected"), note=told, valid=False)
     if np.isfinite(row.get("shrunken", np.nan)):
         note = f"Shrunken (apeglm): {row['shrunken']:.2f}. {note}".strip()
@@ -322,7 +318,7 @@ def _set_estimate(
         note=note,
     )
     if len(measured) < MIN_SET_SHARE * len(genes):
-        told = _joined(f"Only {len(measured)} of {len(genes)} members of the set are measured.", note)
+        told = note_of(f"Only {len(measured)} of {len(genes)} members of the set are measured.", note)
         return replace(base, flags=(*flags, "not_on_platform"), note=told, valid=False)
     if comparison.smallest_cell == 0:
         return _without_a_group(base)
@@ -332,7 +328,7 @@ def _set_estimate(
     design = model_matrix_of(comparison).to_numpy()
     fitted = least_squares(score, design, last_of(design.shape[1]))
     if fitted is None:
-        told = _joined("The model could not be fitted: too few samples, or groups that go together.", note)
+        told = note_of("The model could not be fitted: too few samples, or groups that go together.", note)
         found = replace(base, method=METHODS["direction"], flags=(*flags, "not_estimable"), note=told)
         return found.with_numbers({"effect": float(_difference(comparison, score))}, None)
     return base.with_numbers(fitted, one_sided(fitted["p_value"], fitted["effect"], test.expected))
@@ -345,7 +341,7 @@ def measured_members(genes: Sequence[str], names: pd.Index, values: np.ndarray) 
 
 
 def _without_a_group(base: Estimate) -> Estimate:
-    told = _joined("One of the four groups of the interaction is empty.", base.note)
+    told = note_of("One of the four groups of the interaction is empty.", base.note)
     return replace(base, flags=(*base.flags, "not_estimable"), note=told, valid=False)
 
 

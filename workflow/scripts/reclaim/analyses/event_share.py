@@ -11,7 +11,7 @@ import pandas as pd
 from reclaim.claim_tests import EventShare
 from reclaim.cumulative_incidence import cumulative_incidence
 from reclaim.endpoint import Endpoint
-from reclaim.evidence import Estimate
+from reclaim.evidence import Estimate, note_of
 from reclaim.follow_up import follow_up, named_endpoint
 from reclaim.proportions import clopper_pearson
 from reclaim.selection import select
@@ -64,12 +64,12 @@ def event_share(
     row.attrs = {"method": METHOD, "effect_name": EFFECT}
     if not n:
         told.insert(0, f"No event in {len(table):,} samples." if len(table) else "No sample is left.")
-        note = " ".join(filter(None, told))
+        note = note_of(*told)
         return [
             Estimate(METHOD, label, EFFECT, 0, 0, groups, flags=("not_estimable",), note=note, valid=False)
         ], row
     told.insert(0, _incidence_in_words(table, after, bool(endpoint.competing_values)))
-    note = " ".join(filter(None, told))
+    note = note_of(*told)
     return [
         Estimate(METHOD, label, EFFECT, n, k, groups, effect=k / n, ci_low=low, ci_high=high, note=note)
     ], row

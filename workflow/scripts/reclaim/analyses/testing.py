@@ -16,7 +16,7 @@ from reclaim.errors import AbsentData, UserError, did_you_mean
 from reclaim.evidence import DataKind, Estimate, EvidenceRow, Setting, rows_to_table
 from reclaim.ledger import Ledger
 from reclaim.marked_yaml import read_marked_yaml
-from reclaim.study import test_path
+from reclaim.study_file import test_path
 
 Analyse = Callable[[Any, str, Dataset, Setting], tuple[list[Estimate], pd.DataFrame]]
 """A test, the name and description of a data set, and the setting -> one estimate per stratum, full results."""

@@ -31,6 +31,7 @@ from reclaim.calibration.unswapped import (
     rule_of,
     without_nulls,
 )
+from reclaim.decisions import Bound, Conjunction, Prevalence
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import (
     Estimates,
@@ -45,7 +46,6 @@ from reclaim.judging import (
     judge_estimates,
 )
 from reclaim.rules import Judgement, judge_conjunction
-from reclaim.study import Bound, Conjunction, Prevalence
 
 BINS = 40
 

@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from reclaim.analyses.coexpression import PairValues, pair_values, samples_by_stratum
+from reclaim.analyses.coexpression_variables import PairValues, pair_values, samples_by_stratum
 from reclaim.analyses.differential_expression import log2_values, measured_members, tested_samples
 from reclaim.analyses.groups import CASE, Comparison, comparisons
-from reclaim.analyses.survival import Cohort, cohort_of, fit_cohort
+from reclaim.analyses.survival import fit_cohort
+from reclaim.analyses.survival_cohort import Cohort, cohort_of
 from reclaim.calibration.arrangements import MIN_PER_ARM, PERMUTATIONS, arrangements, why_not_permutable
 from reclaim.calibration.permuted import gene_values, permuted_gene, permuted_score, score_estimates
 from reclaim.calibration.unswapped import SwappedTest

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from reclaim.evidence import EvidenceRow
 from reclaim.model import Model
 
 
@@ -89,3 +90,12 @@ def read_calibrations(paths: Sequence[str | Path]) -> dict[str, StudyCalibration
     """By study."""
     found = [StudyCalibration.model_validate_json(Path(path).read_bytes()) for path in paths]
     return {one.study: one for one in found}
+
+
+def with_percentiles(rows: Sequence[EvidenceRow], percentiles: Sequence[Percentile]) -> list[EvidenceRow]:
+    """The rows with their null_percentile, where one was found."""
+    found = {(one.test, one.dataset, one.stratum): one.null_percentile for one in percentiles}
+    return [
+        row.model_copy(update={"null_percentile": found.get((row.test, row.dataset, row.stratum))})
+        for row in rows
+    ]

@@ -6,8 +6,9 @@ from typing import get_args
 
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
 from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, Survival
+from reclaim.decisions import Conjunction
 from reclaim.selection import describe
-from reclaim.study import Claim, Conjunction, Study
+from reclaim.study import Claim, Study
 
 CALIBRATED_RULES = frozenset({"pooled", "prevalence", "conjunction", "specific"})
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from reclaim.calibration.record import ClaimCalibration, Rate
-from reclaim.report.words import NO_BREAK, percent
-from reclaim.study import Decision
-from reclaim.verdict import (
+from reclaim.calibration.cap import (
     BACKGROUND_DESCRIPTIVE,
     BACKGROUND_SPECIFIC,
     NULL_RATE_CAP,
@@ -14,6 +11,9 @@ from reclaim.verdict import (
     is_specific,
     rule_to_calibrate,
 )
+from reclaim.calibration.record import ClaimCalibration, Rate
+from reclaim.decisions import Decision
+from reclaim.report.words import NO_BREAK, percent
 
 
 def calibration_reading(

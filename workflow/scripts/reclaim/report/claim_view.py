@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reclaim.calibration.record import ClaimCalibration
+from reclaim.claim_row import MEANING, ClaimRow
+from reclaim.decisions import Conjunction
 from reclaim.evidence import EvidenceRow
 from reclaim.report.calibration_view import CalibrationView, calibration_view
 from reclaim.report.design import claim_as_test, gate_tests, passes_in_words
@@ -31,8 +33,7 @@ from reclaim.report.words import (
     sentence,
 )
 from reclaim.retrieve.registration import Registration
-from reclaim.study import Claim, Conjunction, Study
-from reclaim.verdict import MEANING, ClaimRow
+from reclaim.study import Claim, Study
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reclaim.decisions import Bound, Decision, Equivalence, LookupDecision, Prevalence, Specific
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import margin_of
 from reclaim.report.words import percent, scale_of
@@ -18,14 +19,6 @@ from reclaim.rules import (
     RARE_AGREES,
     RARE_OPPOSITE,
     TOP_SHARE,
-)
-from reclaim.study import (
-    Bound,
-    Decision,
-    Equivalence,
-    LookupDecision,
-    Prevalence,
-    Specific,
 )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from reclaim.calibration.unswapped import CALIBRATED_RULES
+from reclaim.claim_row import ClaimRow
 from reclaim.claim_tests import ClaimTest
+from reclaim.decisions import Conjunction
 from reclaim.judging import decision_for
 from reclaim.report.decision import rule_in_words
 from reclaim.report.measures import endpoint_by_dataset, measure
@@ -11,8 +13,7 @@ from reclaim.report.operation import call_depth_gate, cohorts, subject
 from reclaim.report.reading import ClaimReading
 from reclaim.report.words import NO_BREAK, ended, listing, percent, sentence
 from reclaim.retrieve.registration import Registration
-from reclaim.study import Claim, Conjunction, Study
-from reclaim.verdict import ClaimRow
+from reclaim.study import Claim, Study
 
 
 def claim_as_test(

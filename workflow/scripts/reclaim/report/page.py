@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from reclaim.calibration.cap import BACKGROUND_DESCRIPTIVE, BACKGROUND_SPECIFIC, NULL_RATE_CAP
 from reclaim.calibration.unswapped import CALIBRATED_RULES
+from reclaim.claim_row import MEANING, VERDICTS
 from reclaim.config import WORLDS
 from reclaim.report.calibration_reading import limit_in_words
 from reclaim.report.study_view import StudyView
@@ -21,13 +23,6 @@ from reclaim.report.words import (
     listing,
     plural,
     quoted,
-)
-from reclaim.verdict import (
-    BACKGROUND_DESCRIPTIVE,
-    BACKGROUND_SPECIFIC,
-    MEANING,
-    NULL_RATE_CAP,
-    VERDICTS,
 )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reclaim.claim_tests import ClaimTest, Role
+from reclaim.decisions import Bound, Conjunction, Equivalence
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import SHOWN_ONLY, decision_for, finite, judge
 from reclaim.report.words import SHARE_OF_STRATA, Scale, scale_of
 from reclaim.rules import Judgement, judge_conjunction
-from reclaim.study import Bound, Claim, Conjunction, Equivalence
+from reclaim.study import Claim
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from reclaim.calibration.record import StudyCalibration
+from reclaim.claim_row import VERDICTS, ClaimRow
 from reclaim.config import WORLDS
 from reclaim.evidence import FLAGS, EvidenceRow
 from reclaim.judging import decision_for
@@ -25,7 +26,6 @@ from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, listing, pl
 from reclaim.retrieve.receipt import Receipt
 from reclaim.retrieve.registration import Registration
 from reclaim.study import LibrarySet, Rejected, Source, Study
-from reclaim.verdict import VERDICTS, ClaimRow
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from reclaim.dataset import CbioportalExpressionDataset
 from reclaim.expression import PATIENT
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.cbioportal import case_list_text, clinical_text, meta_text, packed_study, tsv
-from reclaim.simulate.expression import SimulatedExpression, _normalised, counts
+from reclaim.simulate.expression import SimulatedExpression, counts, normalised
 from reclaim.simulate.hgnc import FIRST_ID
 from reclaim.simulate.xena import with_old_names
 from reclaim.sources.requests import DATAHUB_ARCHIVE
@@ -124,7 +124,7 @@ def _profile_files(
 def _linear(reads: np.ndarray, unit: str) -> np.ndarray:
     """Reads, samples x genes, as the unit has them before the logarithm."""
     as_xena = {"log2_tpm": "log2_tpm_plus_0.001", "log2_normalised_count": "log2_normalised_count_plus_1"}
-    return _normalised(reads, as_xena.get(unit, unit))
+    return normalised(reads, as_xena.get(unit, unit))
 
 
 def _meta_name(profile: str) -> str:

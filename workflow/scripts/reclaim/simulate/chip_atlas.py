@@ -21,11 +21,12 @@ from scipy.special import expit
 from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization, TargetGenes
 from reclaim.config import World
 from reclaim.dataset import ChipAtlasDataset
+from reclaim.decisions import Specific
 from reclaim.errors import UserError
 from reclaim.region_dataset import THRESHOLDS
 from reclaim.simulate.genome import BEYOND_REAL, CHROMOSOMES, distal_sites, transcription_starts
 from reclaim.sources.requests import CHIP_ATLAS_LIST, requests_for, requests_for_peaks
-from reclaim.study import Specific, Study
+from reclaim.study import Study
 
 LOG_ODDS: dict[World, float] = {"as_claimed": 2.0, "no_effect": 0.0, "confounded": 0.0, "reversed": -2.0}
 """Between query and partner, beyond how open a region is, in the claimed direction."""

@@ -11,10 +11,11 @@ import pandas as pd
 
 from reclaim.claim_tests import ClaimTest, Contrast, DifferentialExpression, GeneSetEnrichment, ResultOf
 from reclaim.config import World
+from reclaim.decisions import Equivalence
 from reclaim.expression import derive_columns
 from reclaim.expression_dataset import DerivedColumn
 from reclaim.selection import select
-from reclaim.study import Claim, Equivalence, LibrarySet, Study
+from reclaim.study import Claim, LibrarySet, Study
 
 EFFECT: dict[World, float] = {"as_claimed": 1.6, "no_effect": 0.0, "confounded": 0.0, "reversed": -1.6}
 """log2 fold change in the claimed direction."""

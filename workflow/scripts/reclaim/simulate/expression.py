@@ -181,7 +181,7 @@ def ensembl_ids(genes: Sequence[str]) -> list[str]:
 def _xena(
     expression: SimulatedExpression, dataset: XenaDataset, ids: Sequence[str], generator: np.random.Generator
 ) -> dict[str, bytes]:
-    values = _normalised(counts(expression, generator), dataset.values).T
+    values = normalised(counts(expression, generator), dataset.values).T
     names = [f"{one}.{1 + number % 9}" for number, one in enumerate(ids)]
     urls, files = _urls(dataset), {}
     if dataset.features == "symbol":
@@ -199,7 +199,7 @@ def _xena(
     return files
 
 
-def _normalised(reads: np.ndarray, values: str) -> np.ndarray:
+def normalised(reads: np.ndarray, values: str) -> np.ndarray:
     """Reads, samples x genes, as the matrix holds them before the logarithm."""
     if values == "log2_tpm_plus_0.001":
         reads = 1e6 * reads / reads.sum(axis=1, keepdims=True)

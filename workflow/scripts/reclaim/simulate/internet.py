@@ -60,18 +60,38 @@ def simulate_study(study: Study, world: World, seed: int, store: Path) -> dict[s
         if isinstance(dataset, CbioportalDataset):
             manifest["datasets"][name] = _mutations(study, name, dataset, world, seed, store)
     further: dict[str, pd.DataFrame] = {}
-    for names in _same_source(study).values():
+    for names in expression_sources(study).values():
         told = _expression(study, names, world, seed, store, further)
         manifest["datasets"] |= dict.fromkeys(names, told)
     manifest["references"] = _references(study, seed, store)
     peaks = [name for name, one in study.datasets.items() if isinstance(one, ChipAtlasDataset)]
     if peaks:
-        drawn = _generator(study, "chip_atlas", world, seed)
+        drawn = random_generator(study, "chip_atlas", world, seed)
         files, told = chip_atlas_files(study, world, all_genes(study), drawn)
         for url, content in files.items():
             _write(store, url, content)
         manifest["datasets"] |= {name: {"urls": len(files), **told} for name in peaks}
     return manifest
+
+
+def expression_sources(study: Study) -> dict[str, list[str]]:
+    """Expression data sets, those that are parts of one source together: they share samples and files."""
+    found: dict[str, list[str]] = {}
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, GeoDataset):
+            found.setdefault(dataset.series, []).append(name)
+        elif isinstance(dataset, XenaDataset):
+            found.setdefault(f"{dataset.hub}/{dataset.sample_table}", []).append(name)
+        elif isinstance(dataset, GdcDataset):
+            found.setdefault(dataset.project, []).append(name)
+        elif isinstance(dataset, CbioportalExpressionDataset):
+            found.setdefault(f"cbioportal/{dataset.study}", []).append(name)
+    return found
+
+
+def random_generator(study: Study, name: str, world: World, seed: int) -> np.random.Generator:
+    """Random numbers of one part of a study (`name`: a data set, or the values of a source) in a world."""
+    return np.random.default_rng([seed, crc32(world.encode()), crc32(f"{study.id}/{name}".encode())])
 
 
 def _refuse_two_archives(study: Study) -> None:
@@ -100,28 +120,13 @@ def _mutations(
         for column, wanted in test.samples.items()
     }
     columns = {**dataset.expect, **asked, **dataset.samples}
-    cohort = simulate_cohort(name, dataset, columns, truth, _generator(study, name, world, seed))
+    cohort = simulate_cohort(name, dataset, columns, truth, random_generator(study, name, world, seed))
     return {
         "urls": write_study(cohort, dataset, world, store),
         "shares": {gene: shares.altered for gene, shares in truth.genes.items()},
         "odds_ratios": {f"{pair.first} {pair.second}": pair.odds_ratio for pair in truth.pairs},
         "low_content": truth.low_content,
     }
-
-
-def _same_source(study: Study) -> dict[str, list[str]]:
-    """Expression data sets, those that are parts of one source together: they share samples and files."""
-    found: dict[str, list[str]] = {}
-    for name, dataset in study.datasets.items():
-        if isinstance(dataset, GeoDataset):
-            found.setdefault(dataset.series, []).append(name)
-        elif isinstance(dataset, XenaDataset):
-            found.setdefault(f"{dataset.hub}/{dataset.sample_table}", []).append(name)
-        elif isinstance(dataset, GdcDataset):
-            found.setdefault(dataset.project, []).append(name)
-        elif isinstance(dataset, CbioportalExpressionDataset):
-            found.setdefault(f"cbioportal/{dataset.study}", []).append(name)
-    return found
 
 
 def _expression(
@@ -133,11 +138,13 @@ def _expression(
     further: dict[str, pd.DataFrame],
 ) -> dict[str, Any]:
     """`further`: further sample tables that were written before, by URL."""
-    expression, told = simulate_expression(study, names, world, _generator(study, names[0], world, seed))
+    expression, told = simulate_expression(
+        study, names, world, random_generator(study, names[0], world, seed)
+    )
     datasets = [study.datasets[name] for name in names]
     profiles = [one for one in datasets if isinstance(one, CbioportalExpressionDataset)]
     if profiles:
-        drawn = _generator(study, f"{names[0]} values", world, seed)
+        drawn = random_generator(study, f"{names[0]} values", world, seed)
         return {"urls": [write_profiles(expression, profiles, store, drawn)], **told}
     files = _further_tables(expression, datasets, further)
     for url, content in files.items():
@@ -150,7 +157,7 @@ def _expression(
         assert not isinstance(dataset, CbioportalDataset | ChipAtlasDataset)
         if isinstance(dataset, GeoDataset):
             dataset = _with_columns_of_all(dataset, datasets)
-        drawn = _generator(study, f"{names[0]} values", world, seed)
+        drawn = random_generator(study, f"{names[0]} values", world, seed)
         urls |= dict.fromkeys(write_expression(expression, dataset, store, drawn))
     return {"urls": [*urls, *files], **told}
 
@@ -208,7 +215,3 @@ def _write(store: Path, url: str, content: bytes) -> None:
     path = store / store_path(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
-
-
-def _generator(study: Study, name: str, world: World, seed: int) -> np.random.Generator:
-    return np.random.default_rng([seed, crc32(world.encode()), crc32(f"{study.id}/{name}".encode())])

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from reclaim.claim_tests import MutationFeature, MutationFrequency, MutualExclusivity
 from reclaim.config import World
-from reclaim.study import Bound, Claim, Conjunction, Study
+from reclaim.decisions import Bound, Conjunction
+from reclaim.study import Claim, Study
 
 SHARE: dict[str, dict[World, float]] = {
     "rare": {"as_claimed": 0.012, "no_effect": 0.05, "confounded": 0.05, "reversed": 0.30},
