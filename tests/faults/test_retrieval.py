@@ -503,6 +503,151 @@ def test_a_mirror_is_never_written_to(store: Path) -> None:
     assert [path.name for path in store.rglob("*") if path.is_file()] == ["study.tar.gz"]
 
 
+# Files that a service may lack, and files that it may have packed
+
+PEAKS = "https://chip-atlas.dbcls.jp/data/hg38/eachData/bed05/SRX1.05.bed"
+PACKED = f"{PEAKS}.gz"
+BED = b"chr1\t10\t20\tSRX1.05_peak_1\t92\n"
+PACKED_BED = gzip.compress(BED, mtime=0)
+
+
+def retrieve_peaks(access: Access, *, optional: bool = True) -> Receipt:
+    """A data set of one file that is always there, and one that may be missing or packed."""
+    peaks = Request("SRX1", PEAKS, alternatives=(PACKED,), optional=optional)
+    return make_receipt("data", [Request("list", URL), peaks], access)
+
+
+def asked(internet: PublicInternet) -> list[tuple[str, int | None]]:
+    return [(request.url, request.status) for request in internet.requests if request.url != URL]
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_a_packed_file_stands_for_the_plain_one(
+    internet: PublicInternet, store: Path, optional: bool
+) -> None:
+    internet.put(URL, CONTENT)
+    internet.put(PACKED, PACKED_BED)
+    receipt = retrieve_peaks(public(store), optional=optional)
+    assert (receipt.status, receipt.missing) == ("present", [])
+    assert [(file.name, file.url) for file in receipt.files] == [("list", URL), ("SRX1", PACKED)]
+    assert receipt.open(store)["SRX1"] == store / place(PACKED)
+    assert asked(internet) == [(PEAKS, 404), (PACKED, 200)]
+    assert holds(store, PACKED_BED, PACKED)
+    absent = DataLock(store).file(PEAKS)
+    assert absent is not None
+    assert str(absent.absent).startswith("404")
+
+    before = len(internet.requests)
+    assert retrieve_peaks(public(store), optional=optional) == receipt
+    assert retrieve_peaks(Access(store, DataLock(store)), optional=optional) == receipt  # a mirror
+    assert len(internet.requests) == before
+
+
+def test_the_plain_file_is_taken_first(internet: PublicInternet, store: Path) -> None:
+    internet.put(URL, CONTENT)
+    internet.put(PEAKS, BED)
+    internet.put(PACKED, PACKED_BED)
+    assert retrieve_peaks(public(store)).files[1].url == PEAKS
+    assert asked(internet) == [(PEAKS, 200)]
+
+
+def test_an_optional_file_that_is_nowhere_is_missing_and_the_data_set_is_there(
+    internet: PublicInternet, store: Path
+) -> None:
+    internet.put(URL, CONTENT)
+    receipt = retrieve_peaks(public(store))
+    assert (receipt.status, receipt.reason) == ("present", "")
+    assert [file.name for file in receipt.files] == ["list"]
+    (missing,) = receipt.missing
+    assert (missing.name, missing.url) == ("SRX1", PEAKS)
+    assert missing.reason.startswith("404")
+    for url in (PEAKS, PACKED):
+        locked = DataLock(store).file(url)
+        assert locked is not None
+        assert str(locked.absent).startswith("404")
+
+    before = len(internet.requests)
+    again = retrieve_peaks(public(store))
+    mirror = retrieve_peaks(Access(store, DataLock(store)))
+    assert len(internet.requests) == before
+    for later in (again, mirror):
+        assert later.status == "present"
+        assert [(one.name, one.url) for one in later.missing] == [("SRX1", PEAKS)]
+
+
+def test_a_run_and_its_mirror_write_the_same_receipt_of_a_missing_file(
+    internet: PublicInternet, store: Path
+) -> None:
+    internet.put(URL, CONTENT)
+    first = retrieve_peaks(public(store))
+    assert retrieve_peaks(Access(store, DataLock(store))) == first
+
+
+def test_a_required_file_that_is_nowhere_makes_the_data_set_absent(
+    internet: PublicInternet, store: Path
+) -> None:
+    internet.put(URL, CONTENT)
+    receipt = retrieve_peaks(public(store), optional=False)
+    assert receipt.status == "absent"
+    assert receipt.reason.startswith(f"the service does not have {PEAKS} (404")
+    assert receipt.missing == []
+
+
+def test_a_file_that_came_to_the_service_is_asked_for_when_its_address_is_accepted(
+    internet: PublicInternet, store: Path
+) -> None:
+    internet.put(URL, CONTENT)
+    retrieve_peaks(public(store))
+    internet.put(PEAKS, BED)
+    assert retrieve_peaks(public(store)).missing
+    accepted = retrieve_peaks(public(store, accept=(PEAKS,)))
+    assert [file.url for file in accepted.files] == [URL, PEAKS]
+    assert holds(store, BED, PEAKS)
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_a_server_in_trouble_does_not_make_a_file_missing(
+    internet: PublicInternet, store: Path, optional: bool
+) -> None:
+    internet.put(URL, CONTENT)
+    internet.put(PACKED, PACKED_BED)
+    internet.fault(PEAKS, Status(403), times=math.inf)
+    with pytest.raises(UserError, match="403"):
+        retrieve_peaks(public(store, retries=0), optional=optional)
+    assert DataLock(store).file(PEAKS) is None
+
+
+def test_a_locked_optional_file_that_is_gone_is_an_error(internet: PublicInternet, store: Path) -> None:
+    internet.put(URL, CONTENT)
+    internet.put(PEAKS, BED)
+    retrieve_peaks(public(store))
+    (store / place(PEAKS)).unlink()
+    internet.fault(PEAKS, Status(404), times=math.inf)
+    with pytest.raises(UserError, match=r"SRX1\.05\.bed: gone \(404"):
+        retrieve_peaks(public(store))
+
+
+def test_a_mirror_without_a_file_that_its_lock_names_says_so(internet: PublicInternet, store: Path) -> None:
+    """An optional file is not silently taken for missing."""
+    internet.put(URL, CONTENT)
+    internet.put(PEAKS, BED)
+    retrieve_peaks(public(store))
+    (store / place(PEAKS)).unlink()
+    with pytest.raises(UserError, match="missing in the store; copy it there from") as caught:
+        retrieve_peaks(Access(store, DataLock(store)))
+    assert PEAKS in str(caught.value)
+
+
+def test_a_simulated_store_lacks_what_it_does_not_hold(store: Path) -> None:
+    for url, content in ((URL, CONTENT), (PACKED, PACKED_BED)):
+        (store / place(url)).parent.mkdir(parents=True, exist_ok=True)
+        (store / place(url)).write_bytes(content)
+    assert [file.url for file in retrieve_peaks(Access(store)).files] == [URL, PACKED]
+    (store / place(PACKED)).unlink()
+    receipt = retrieve_peaks(Access(store))
+    assert (receipt.status, [one.name for one in receipt.missing]) == ("present", ["SRX1"])
+
+
 # Addresses
 
 AWKWARD = {
@@ -616,6 +761,33 @@ def test_jobs_share_what_announced_sizes_leave() -> None:
     budgets = [announced.budget(urls, 1e-6).left for urls in ("a", "bc")]
     assert budgets == [400 + 200, 200 + 200]  # 1,000 bytes in all
     assert Budget().left is None
+
+
+def test_jobs_whose_files_are_yet_to_be_named_have_their_part() -> None:
+    """Peaks of ChIP-Atlas: a list names them that comes first."""
+    announced = Announcement(files={"list": 400, "table": None}, open_ended=1)
+    budgets = [announced.budget(["list"], 1e-6).left, announced.budget(["table"], 1e-6, open_ended=True).left]
+    assert budgets == [400 + 200, 200 + 200]
+
+
+def test_jobs_stay_below_the_limit_also_when_the_store_holds_files_of_theirs(
+    internet: PublicInternet, store: Path
+) -> None:
+    """Those that are there have a part each: they may be deleted, and come again without being announced."""
+    urls = [f"https://chip-atlas.dbcls.jp/data/{name}" for name in ("list", "colo", "target", "new")]
+    for url in urls:
+        internet.put(url, CONTENT)
+    retrieve(public(store), *urls[:3])
+    limit = 10 * len(CONTENT)
+    announced = announce(urls, store, Fetcher(store), max_gb=limit / 1e9, open_ended=2)
+    assert announced.files == {urls[3]: len(CONTENT)}
+    jobs = [
+        announced.budget(urls[:1], limit / 1e9),
+        announced.budget(urls[1:3], limit / 1e9, open_ended=True),
+        announced.budget(urls[3:], limit / 1e9, open_ended=True),
+    ]
+    assert all(job.left for job in jobs)
+    assert sum(job.left or 0 for job in jobs) <= limit
 
 
 def test_a_host_that_is_silent_is_asked_for_a_size_once(internet: PublicInternet, store: Path) -> None:

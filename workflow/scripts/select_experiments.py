@@ -5,7 +5,8 @@ from pathlib import Path
 
 from reclaim.config import check_config
 from reclaim.dataset import ChipAtlasDataset
-from reclaim.experiments import Choices, choose_experiments
+from reclaim.errors import AbsentData
+from reclaim.experiments import Choice, Choices, choose_experiments
 from reclaim.job import job, logger, write_json
 from reclaim.retrieve.choices import record_choices, told_changes
 from reclaim.retrieve.lock import DataLock
@@ -17,9 +18,17 @@ with job(snakemake.log[0]):
     chosen = {}
     for name, dataset in study.datasets.items():
         if isinstance(dataset, ChipAtlasDataset):
-            listed = read_experiments(
-                Path(snakemake.input.index), dataset.genome, dataset.antigen_class, dataset.antigens or None
-            )
+            try:
+                listed = read_experiments(
+                    Path(snakemake.input.index),
+                    dataset.genome,
+                    dataset.antigen_class,
+                    dataset.antigens or None,
+                )
+            except AbsentData as reason:  # then nothing is chosen, and the data set is absent
+                logger.warning("%s: %s", name, reason)
+                chosen[name] = Choice(chosen=[], excluded=[])
+                continue
             chosen[name] = choose_experiments(dataset, listed)
             logger.info(
                 "%s: %d experiments chosen, %d left out",

@@ -91,11 +91,10 @@ def choose_experiments(dataset: ChipAtlasDataset, listed: pd.DataFrame) -> Choic
         chosen += taken
         for step, _, _, one in ranked:
             if one not in taken:
-                reason = (
-                    f"{taken[0].experiment} has more peaks in the same cells"
-                    if step == best
-                    else f"{taken[0].experiment} is of preferred cells ({taken[0].cells})"
-                )
+                reason = f"{taken[0].experiment} is of preferred cells ({taken[0].cells})"
+                if step == best:
+                    ahead = "has more peaks" if (taken[0].peaks or 0) > (one.peaks or 0) else "comes first"
+                    reason = f"{taken[0].experiment} {ahead} in the same cells"
                 excluded.append(Excluded(**one.model_dump(exclude={"system"}), reason=reason))
     return Choice(chosen=chosen, excluded=sorted(excluded, key=lambda one: (one.antigen, one.experiment)))
 

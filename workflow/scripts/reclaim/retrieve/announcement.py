@@ -23,6 +23,9 @@ class Announcement(Model):
     """Files that were not in the store, with the bytes that their servers announced; null: not said."""
 
     files: dict[str, int | None] = Field(default_factory=dict)
+    there: int = Field(
+        0, description="Files that were in the store; another may have to come in their place."
+    )
     open_ended: int = Field(0, description="Data sets whose files only a list names that is yet to come.")
 
     @property
@@ -32,7 +35,7 @@ class Announcement(Model):
     def budget(self, urls: Iterable[str], max_gb: float, open_ended: bool = False) -> Budget:
         """What a job may download for these files and for those that only they, or another list, name, so that all
         jobs of a run together stay below its limit: the announced sizes, and an equal part of what they leave."""
-        parts = len(self.files) + self.open_ended
+        parts = len(self.files) + self.there + self.open_ended
         share = max(0, int(max_gb * 1e9) - self.known_bytes) // max(1, parts)
         return Budget(sum((self.files.get(url) or 0) + share for url in urls) + share * open_ended)
 
@@ -56,8 +59,10 @@ def announce(
 
     Raises UserError, with the files, when they are more than `max_gb` in all.
     """
-    missing = [url for url in dict.fromkeys(urls) if not (store / store_path(url)).is_file()]
-    found = Announcement(files={url: fetcher.size(url) for url in missing}, open_ended=open_ended)
+    wanted = dict.fromkeys(urls)
+    missing = [url for url in wanted if not (store / store_path(url)).is_file()]
+    sizes = {url: fetcher.size(url) for url in missing}
+    found = Announcement(files=sizes, there=len(wanted) - len(missing), open_ended=open_ended)
     unknown = sum(size is None for size in found.files.values())
     total = size_in_words(found.known_bytes) + (f" and {unknown} of unknown size" if unknown else "")
     if not missing:

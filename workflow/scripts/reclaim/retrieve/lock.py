@@ -27,6 +27,8 @@ LOCK_NAME = "data.lock.yaml"
 NOT_PRINTABLE = re.compile(
     "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+PLAIN_KEY = re.compile(r"(?!(?:true|false|yes|no|on|off|null|y|n)$)[a-z][a-z0-9_-]*", re.IGNORECASE)
+"""A name that YAML takes for nothing but text."""
 HEADING = """\
 # Written by reclaim. The bytes that each address stood for when it was first retrieved into this store, and
 # the claims as they were before. Keep this file with the store; in an empty store it demands the same bytes.
@@ -158,13 +160,17 @@ def _render(content: LockContent) -> str:
     lines += [f"  - {{url: {_flow(url)}, {_entry(content.files[url])}}}" for url in sorted(content.files)]
     lines += ["claims:" if content.claims else "claims: {}"]
     for study in sorted(content.claims):
-        lines += [f"  {study}:"]
-        lines += [f"    {name}: {{{_entry(claim)}}}" for name, claim in content.claims[study].items()]
+        lines += [f"  {_key(study)}:"]
+        lines += [f"    {_key(name)}: {{{_entry(claim)}}}" for name, claim in content.claims[study].items()]
     lines += ["experiments:"] if content.experiments else []
     for study in sorted(content.experiments):
-        lines += [f"  {study}:"]
-        lines += [f"    {name}: {{{_entry(one)}}}" for name, one in content.experiments[study].items()]
+        lines += [f"  {_key(study)}:"]
+        lines += [f"    {_key(name)}: {{{_entry(one)}}}" for name, one in content.experiments[study].items()]
     return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    return name if PLAIN_KEY.fullmatch(name) else _flow(name)
 
 
 def _entry(value: Model) -> str:

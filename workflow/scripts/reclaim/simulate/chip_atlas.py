@@ -247,7 +247,7 @@ def _colo(own: Sequence[Listed], good: Mapping[Listed, np.ndarray], generator: n
         names = (partner.accession, partner.cell, partner.antigen)
         rows.append((average, int(generator.integers(0, 1000)), names, scores))
     head = ["Experiment", "Cell_subclass", "Protein", f"{own[0].antigen}|Average"]
-    head += [f"{one.accession}|{one.cell}" for one in own] + ["STRING"]
+    head += [f"{one.accession}|{one.cell} SIMULATED" for one in own] + ["STRING"]
     lines = [head]
     for average, string, names, scores in sorted(rows, key=lambda row: row[:2], reverse=True):
         lines.append([*names, f"{average:.6f}", *map(str, scores), str(string)])
@@ -261,8 +261,8 @@ def _targets(
     generator: np.random.Generator,
 ) -> bytes:
     """Genes x experiments: the highest score of a peak near the start, 0 for none; STRING's genes come last."""
-    head = ["Target_genes", f"{own[0].antigen}|Average", *(f"{one.accession}|{one.cell}" for one in own)]
-    lines = [[*head, "STRING"]]
+    head = ["Target_genes", f"{own[0].antigen}|Average"]
+    lines = [[*head, *(f"{one.accession}|{one.cell} SIMULATED" for one in own), "STRING"]]
     for number, gene in enumerate(genes):
         scores = [int(good[one][number]) * int(generator.integers(50, 2000)) for one in own]
         if any(scores):

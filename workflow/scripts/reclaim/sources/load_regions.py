@@ -106,6 +106,8 @@ def _local(
         regions = as_regions(_allowed(read_peaks(path, sizes, dropped), blacklist, dropped), dataset.antigen)
     counts = regions["experiment"].value_counts(sort=False)
     names = sorted(map(str, counts.index))
+    if not names:
+        raise AbsentData(f"{path}: no region that can be used")
     experiments = pd.DataFrame(
         {
             "experiment": names,
@@ -127,7 +129,8 @@ def _named(path: Path, sizes: Mapping[str, int], dropped: Counter[str]) -> pd.Da
             f"{path}: {bed.width} columns; column 4 would name the antigen of each region: add it, or say in the study "
             "file what was bound (antigen: FOS)"
         )
-    return in_order(bed.place.assign(experiment=bed.text(4), score=bed.numbers(5)), str(path), sizes, dropped)
+    named = bed.text(4).remove_unused_categories()  # a file without regions names none
+    return in_order(bed.place.assign(experiment=named, score=bed.numbers(5)), str(path), sizes, dropped)
 
 
 def _allowed(regions: pd.DataFrame, blacklist: pd.DataFrame, dropped: Counter[str]) -> pd.DataFrame:
