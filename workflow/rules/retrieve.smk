@@ -37,7 +37,6 @@ rule retrieve:
         downloads=lambda wildcards: (
             [] if PLAN.is_simulated(wildcards.run) else ancient("results/{run}/downloads.json")
         ),
-        choices=lambda wildcards: PLAN.choices(wildcards.run, wildcards.study, wildcards.dataset),
         code=CODE["retrieve"],
     output:
         receipt="results/{run}/{study}/receipts/{dataset}.json",
@@ -102,6 +101,48 @@ rule select_experiments:
         "Choosing experiments of {wildcards.study} ({wildcards.run})"
     script:
         "../scripts/select_experiments.py"
+
+
+for STUDY in PLAN.choosing():
+
+    rule:
+        """Bring the peaks of the chosen experiments into the store and identify them."""
+        name:
+            f"retrieve_peaks_{STUDY}"
+        input:
+            simulated=lambda wildcards, study=STUDY: (
+                f"simulated/{wildcards.run}/{study}/simulation.json"
+                if PLAN.is_simulated(wildcards.run)
+                else []
+            ),
+            downloads=lambda wildcards: (
+                [] if PLAN.is_simulated(wildcards.run) else ancient("results/{run}/downloads.json")
+            ),
+            choices=f"results/{{run}}/{STUDY}/experiments.json",
+            code=CODE["retrieve"],
+        output:
+            receipt=f"results/{{run}}/{STUDY}/receipts/{{dataset}}.json",
+        log:
+            f"logs/{{run}}/{STUDY}/retrieve/{{dataset}}.log",
+        benchmark:
+            f"logs/{{run}}/{STUDY}/retrieve/{{dataset}}.benchmark.tsv"
+        wildcard_constraints:
+            dataset="|".join(PLAN.chosen_names(STUDY)),
+        localrule: True
+        conda:
+            "../../envs/reclaim.yaml"
+        resources:
+            downloads=1,
+        params:
+            dataset=lambda wildcards, study=STUDY: PLAN.dataset_slice(study, wildcards.dataset),
+            store=lambda wildcards, study=STUDY: PLAN.store(wildcards.run, study),
+        message:
+            f"Retrieving {{wildcards.dataset}} of {STUDY} ({{wildcards.run}})"
+        script:
+            "../scripts/retrieve.py"
+
+    # Only here: data sets of other studies may have the same names.
+    workflow.ruleorder(f"retrieve_peaks_{STUDY}", "retrieve")
 
 
 rule verify:

@@ -18,10 +18,8 @@ with job(snakemake.log[0]):
     dataset = TypeAdapter(Dataset | Reference).validate_python(described["dataset"])
     announced = requests_for(dataset, Path(described["beside"]))
     requests, nothing_chosen = list(announced), False
-    if snakemake.input.choices:
-        choice = Choices.model_validate_json(Path(snakemake.input.choices[0]).read_bytes()).datasets[
-            described["name"]
-        ]
+    if choices := snakemake.input.get("choices"):
+        choice = Choices.model_validate_json(Path(choices).read_bytes()).datasets[described["name"]]
         requests += requests_for_peaks(dataset, choice.experiments)
         nothing_chosen = not choice.chosen
     # Read here and not from params: a new mirror or a higher limit is no reason to run anything again.
@@ -30,7 +28,7 @@ with job(snakemake.log[0]):
     if downloads := snakemake.input.get("downloads"):
         urls = [request.url for request in announced if request.url]
         announcement = Announcement.model_validate_json(Path(downloads).read_bytes())
-        budget = announcement.budget(urls, data.max_gb, open_ended=bool(snakemake.input.choices))
+        budget = announcement.budget(urls, data.max_gb, open_ended=bool(choices))
     access = Access.of(snakemake.wildcards.run, store, data, budget)
     about = (dataset.licence, dataset.citation)
     receipt = make_receipt(described["name"], requests, access, *about)

@@ -114,16 +114,16 @@ class Plan:
 
     def choices(self, run: str, study: str, name: str) -> list[str]:
         """Where it is said which experiments a data set of ChIP-Atlas rests on; other data sets choose none."""
-        chooses = isinstance(self.studies[study].datasets.get(name), ChipAtlasDataset)
-        return [f"results/{run}/{study}/experiments.json"] if chooses else []
+        return [f"results/{run}/{study}/experiments.json"] if name in self.chosen_names(study) else []
+
+    def chosen_names(self, study: str) -> list[str]:
+        """Data sets of ChIP-Atlas."""
+        datasets = self.studies[study].datasets
+        return [name for name, one in datasets.items() if isinstance(one, ChipAtlasDataset)]
 
     def choosing(self) -> list[str]:
         """Studies with data sets of ChIP-Atlas."""
-        return [
-            study.id
-            for study in self.studies.values()
-            if any(isinstance(one, ChipAtlasDataset) for one in study.datasets.values())
-        ]
+        return [study for study in self.studies if self.chosen_names(study)]
 
     def registration(self, run: str) -> list[str]:
         """What a run on public data knows of the lock; simulated data have none."""
