@@ -34,7 +34,7 @@ lint: .venv ## Check style, types and rules
 	$(IN_VENV) snakemake --lint
 
 bench: .venv ## Measure speed: the scripts of benchmarks/
-	@for script in $(filter-out benchmarks/calibrate.py benchmarks/calibration_%.py,$(wildcard benchmarks/*.py)); do \
+	@for script in $(filter-out benchmarks/calibrate.py benchmarks/calibration_%.py benchmarks/fresh_process.py,$(wildcard benchmarks/*.py)); do \
 	  .venv/bin/python "$$script" || exit 1; \
 	done
 

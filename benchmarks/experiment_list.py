@@ -8,15 +8,13 @@ of them, six pieces of metadata, single entities and bytes that are not UTF-8. `
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from fresh_process import measure
 
 ROOT = Path(__file__).parents[1]
 LINES, SEED, ROUNDS = 850_000, 1, 2
@@ -52,29 +50,6 @@ def main() -> None:
             f"{program:<22} {run.seconds:5.1f} s  ratio {run.seconds / fastest['loop of line.split'].seconds:.2f}  "
             f"processor time {run.processor:5.1f} s  peak {peak:.2f} GB"
         )
-
-
-class Run(NamedTuple):
-    """Wall time and processor time in seconds, peak resident memory in GB."""
-
-    seconds: float
-    processor: float
-    peak: float
-
-
-def measure(command: list[str]) -> Run:
-    """One process with its imports, which a fresh process starts and waits for: only so is the peak its own."""
-    code = (
-        "import json, resource, subprocess, sys, time\n"
-        "start = time.perf_counter()\n"
-        "subprocess.run(sys.argv[1:], check=True)\n"
-        "seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9]))"
-    )  # ru_maxrss is in KB on Linux
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command], check=True, stdout=subprocess.PIPE, text=True
-    )
-    return Run(*json.loads(done.stdout))
 
 
 def write_list(path: Path, lines: int) -> int:

@@ -8,9 +8,7 @@ Needs 3.5 GB in the folder for temporary files and 6 GB of memory. `--small` is 
 from __future__ import annotations
 
 import argparse
-import json
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,10 +16,11 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from fresh_process import measure
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -63,29 +62,6 @@ def main() -> None:
             f"{program:<20} {fastest.seconds:6.1f} s  ratio {fastest.seconds / gunzip:.2f}  "
             f"processor time {fastest.processor:5.1f} s  peak {peak:.2f} GB"
         )
-
-
-class Run(NamedTuple):
-    """Wall time and processor time in seconds, peak resident memory in GB."""
-
-    seconds: float
-    processor: float
-    peak: float
-
-
-def measure(command: list[str]) -> Run:
-    """One process, which a fresh process starts and waits for: only so is the peak its own."""
-    code = (
-        "import json, resource, subprocess, sys, time\n"
-        "start = time.perf_counter()\n"
-        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
-        "seconds, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)\n"
-        "print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9]))"
-    )  # ru_maxrss is in KB on Linux
-    done = subprocess.run(
-        [sys.executable, "-c", code, *command], check=True, stdout=subprocess.PIPE, text=True
-    )
-    return Run(*json.loads(done.stdout))
 
 
 def write_matrix(path: Path, genes: int) -> int:
