@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import unescape
+from math import log
 from typing import Any
 
 import builders
+import pandas as pd
 
 from reclaim.calibration.cap import Calibration
 from reclaim.calibration.record import (
@@ -17,11 +20,13 @@ from reclaim.calibration.record import (
     Rate,
     StudyCalibration,
 )
+from reclaim.comparators import OTHER_CELLS, SAME_CELLS, comparators_of
 from reclaim.evidence import EvidenceRow
+from reclaim.experiments import Choice, Chosen, Excluded
 from reclaim.ledger import FlowStep, Ledger
 from reclaim.report.page import render_page
 from reclaim.report.study_view import StudyResults, study_view
-from reclaim.retrieve.receipt import Receipt, StoredFile
+from reclaim.retrieve.receipt import MissingFile, Receipt, StoredFile
 from reclaim.study import Study
 from reclaim.verdict import assess
 
@@ -392,6 +397,171 @@ def small_page(
     """The report page of the small study, or of another one."""
     results = small_results(run, study, rows, calibration, curves)
     return render_page(run, 1, [study_view(results, run, 1)], VERSIONS)
+
+
+# Regions: factors TFA and TFB, relative TFC, and OTHER01 to OTHER24
+
+
+def peaks_test(test_id: str = "bound", role: str = "primary", **changes: Any) -> dict[str, Any]:
+    """TFA with TFB on the regions of data set `peaks`, claimed positive."""
+    return {
+        "id": test_id,
+        "role": role,
+        "analysis": "peak_colocalization",
+        "datasets": ["peaks"],
+        "query": "TFA",
+        "partner": "TFB",
+        **changes,
+    }
+
+
+def peaks_dataset(**changes: Any) -> dict[str, Any]:
+    """Experiments of blood cells, in two steps of preference."""
+    values = builders.dataset(
+        source="chip_atlas",
+        cell_class="Blood",
+        cells=[
+            {"name": "line one", "matches": r"LINE\.?1", "system": "same"},
+            {"name": "others", "matches": "LINE2|LINE3", "system": "similar"},
+        ],
+        exclude=["inhibitor", "shRNA|siRNA"],
+        colocalization_tables=["TFA"],
+        target_tables=["TFA"],
+    )
+    del values["study"]
+    return values | changes
+
+
+def peaks_study(*claims: dict[str, Any], **changes: Any) -> Study:
+    """R1: TFB rather than any other factor is a partner of TFA; TFC is a relative."""
+    specific = builders.claim(
+        peaks_test(),
+        claim_id="R1",
+        decision={"rule": "specific", "family": ["TFC"]},
+        statement="TFA and TFB.",
+    )
+    values = builders.study_values(*claims or [specific])
+    return Study.model_validate(values | {"datasets": {"peaks": peaks_dataset()}} | changes)
+
+
+def peaks_row(data: str = "public", **changes: Any) -> EvidenceRow:
+    """Odds ratio 4 within strata. Without: 120 regions with both, 80 only TFA, 180 only TFB, 620 neither of 1,000, so
+    that it is 120 x 620 / (80 x 180) = 5.17."""
+    values: dict[str, Any] = {
+        "claim": "R1",
+        "test": "bound",
+        "rule": "specific",
+        "analysis": "peak_colocalization",
+        "method": "mantel_haenszel_over_occupancy",
+        "feature": "TFB",
+        "effect_name": "log_odds_ratio",
+        "n": 1000,
+        "n_events": 120,
+        "groups": {"TFA": 200, "TFB": 300},
+        "data": data,
+    }
+    return builders.evidence("peaks", log(4), 0.1, **(values | changes))
+
+
+def peaks_ranking(others: int = 24, **odds_ratios: float) -> pd.DataFrame:
+    """Full results: TFC 5, TFB 4, OTHER01 1.01, OTHER02 1.02 and so on, and FAR, which was measured in other cells."""
+    ratios = {"TFC": 5.0, "TFB": 4.0, "FAR": 9.0}
+    ratios |= {f"OTHER{i:02d}": 1 + i / 100 for i in range(1, others + 1)} | odds_ratios
+    table = pd.DataFrame({"feature": list(ratios), "effect": [log(ratio) for ratio in ratios.values()]})
+    return table.assign(
+        stratum=[OTHER_CELLS if name == "FAR" else SAME_CELLS for name in ratios],
+        n_events=range(1001, 1001 + len(ratios)),
+        ci_low=table["effect"] - 0.2,
+        ci_high=table["effect"] + 0.2,
+        mde=[0.5 if name == "OTHER01" else 0.3 for name in ratios],
+    )
+
+
+def peaks_choice(others: int = 24, excluded: int = 1) -> Choice:
+    """SRX1, SRX2 and SRX3 of TFA, TFB and TFC, SRX101 and so on of others; titles hold markup."""
+    antigens = {f"SRX{i}": name for i, name in enumerate(("TFA", "TFB", "TFC"), start=1)}
+    antigens |= {f"SRX{100 + i}": f"OTHER{i:02d}" for i in range(1, others + 1)}
+
+    def about(experiment: str, antigen: str) -> dict[str, Any]:
+        title = f"{experiment} {SCRIPT}"
+        return {
+            "experiment": experiment,
+            "antigen": antigen,
+            "cell": "LINE-1",
+            "cells": "line one",
+            "title": title,
+        }
+
+    return Choice(
+        chosen=[
+            Chosen(**about(experiment, antigen), peaks=12_345, system="same")
+            for experiment, antigen in antigens.items()
+        ],
+        excluded=[
+            Excluded(**about(f"SRX{9000 + i}", "TFA"), peaks=None, reason="the list does not say <how many>")
+            for i in range(excluded)
+        ],
+    )
+
+
+def peaks_scores() -> pd.DataFrame:
+    """ChIP-Atlas' table of TFA: 6 with TFB; of OTHER01: 9 with TFA; and genes."""
+    rows = [
+        ("colo", "TFA", "SRX1", "SRX2", 6.0),
+        ("colo", "TFA", "SRX77", "SRX3", 9.0),  # an experiment that was not chosen
+        ("colo", "OTHER01", "SRX101", "SRX1", 9.0),
+        ("targets", "TFA", "SRX1", "GENE1", 1000.0),
+    ]
+    return pd.DataFrame(rows, columns=["table", "antigen", "experiment", "row", "score"])
+
+
+def peaks_receipt(files: int = 30, missing: Sequence[str] = ("SRX2", "colo_TFA", "targets_TFA")) -> Receipt:
+    """Files of 1,000 bytes each, and those that ChIP-Atlas lacks."""
+    kept = [
+        StoredFile(
+            name=f"SRX{100 + i}",
+            url=f"https://example.org/SRX{100 + i}.bed",
+            path=f"example.org/SRX{100 + i}.bed",
+            sha256=f"{i:064x}",
+            bytes=1000,
+            media_type="text/plain",
+        )
+        for i in range(1, files + 1)
+    ]
+    lacking = [
+        MissingFile(name=name, url=f"https://example.org/{name}", reason="404 Not Found") for name in missing
+    ]
+    return Receipt(dataset="peaks", files=kept, missing=lacking)
+
+
+def peaks_results(
+    run: str = "public",
+    study: Study | None = None,
+    rows: Sequence[EvidenceRow] | None = None,
+    rankings: Mapping[str, pd.DataFrame] | None = None,
+    **changes: Any,
+) -> StudyResults:
+    """Results of the study of regions, assessed as the workflow does."""
+    study = study or peaks_study()
+    rows = [peaks_row("public" if run == "public" else "simulated")] if rows is None else rows
+    ranked = {"bound/peaks": peaks_ranking()} if rankings is None else rankings
+    assessed = assess(study, rows, run, seed=1, comparators=comparators_of(ranked))
+    results = StudyResults(
+        study,
+        assessed.claims,
+        assessed.evidence,
+        {"peaks": peaks_receipt()},
+        {"peaks": Ledger(status="present")},
+        rankings=ranked,
+        choices={"peaks": peaks_choice()},
+        scores={"peaks": peaks_scores()},
+    )
+    return replace(results, **changes)
+
+
+def peaks_page(run: str = "public", **changes: Any) -> str:
+    """The report page of the study of regions."""
+    return render_page(run, 1, [study_view(peaks_results(run, **changes), run, 1)], VERSIONS)
 
 
 def full_page(run: str = "public", effects: Sequence[float] = (1.0, 1.0, 0.0)) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from matplotlib.image import imread
-from report_results import SCRIPT, full_page, outcome_page, small_page
+from report_results import SCRIPT, full_page, outcome_page, peaks_page, small_page
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -173,6 +173,20 @@ def test_the_page_is_never_wider_than_its_window(simulated: Path, tmp_path: Path
     client, scroll = measured(simulated, tmp_path, width, "[root.clientWidth, root.scrollWidth]")
     assert client == width
     assert scroll <= client
+
+
+@pytest.mark.parametrize("opened", [False, True], ids=["folded", "opened"])
+@pytest.mark.parametrize("width", [SMALL_PHONE, DESKTOP])
+def test_long_lists_are_folded_away_and_fit_when_they_are_opened(
+    tmp_path: Path, width: int, opened: bool
+) -> None:
+    text = peaks_page("as_claimed")
+    assert text.count("<details>") == 4
+    page = write(tmp_path, "regions.html", text.replace("<details>", "<details open>") if opened else text)
+    seen = "Array.from(root.querySelectorAll('details table')).filter(one => one.checkVisibility()).length"
+    tables, scroll = measured(page, tmp_path, width, f"[{seen}, root.scrollWidth]")
+    assert tables == (4 if opened else 0)
+    assert scroll <= width
 
 
 @pytest.mark.parametrize(("width", "columns"), [(SMALL_PHONE, 1), (DESKTOP, 2)])

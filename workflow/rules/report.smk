@@ -1,6 +1,13 @@
-"""Needs verdicts, evidence, calibrations, receipts and ledgers; makes the report page, and a figure per study."""
+"""Needs verdicts, evidence, calibrations, receipts, ledgers and chosen experiments; makes the report page, and a figure per study."""
 
 REPORT_DATASETS = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].datasets]
+REPORT_SCORES = [(study, name) for study in PLAN.studies for name in PLAN.chosen_names(study)]
+REPORT_RANKINGS = [
+    (job.study, result)
+    for job in PLAN.analyses()
+    if job.analysis == "peak_colocalization"
+    for result in job.results
+]
 REPORT_REFERENCES = [(study, name) for study in PLAN.studies for name in PLAN.studies[study].references()]
 
 
@@ -21,6 +28,9 @@ rule report_page:
             for job in PLAN.analyses()
             for curve in job.curves
         ],
+        choices=[f"results/{{run}}/{study}/experiments.json" for study in PLAN.choosing()],
+        scores=[f"results/{{run}}/{study}/data/{name}.scores.parquet" for study, name in REPORT_SCORES],
+        rankings=[f"results/{{run}}/{study}/{result}.parquet" for study, result in REPORT_RANKINGS],
         registration=lambda wildcards: PLAN.registration(wildcards.run),
         templates=sorted(
             path
@@ -55,6 +65,9 @@ rule report_page:
     params:
         studies=[PLAN.study_slice(study) for study in PLAN.studies],
         curves=[(job.study, curve) for job in PLAN.analyses() for curve in job.curves],
+        choices=PLAN.choosing(),
+        scores=REPORT_SCORES,
+        rankings=REPORT_RANKINGS,
         seed=PLAN.config.seed,
         packages=[
             "numpy",

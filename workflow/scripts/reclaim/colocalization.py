@@ -26,6 +26,8 @@ Mask = NDArray[np.bool_]
 
 OCCUPANCY_FROM = (1, 2, 4, 7, 11, 21, 41)
 """Other factors in a region: 0, 1, 2-3, 4-6, 7-10, 11-20, 21-40, 41 and more."""
+SHIFTS = 1000
+"""Circular shifts that a p-value of a claim rests on."""
 FEWEST_REGIONS = 5
 """Strata with fewer regions are left out."""
 
@@ -64,7 +66,7 @@ def circular_shift_p(
     partners: Sequence[int],
     chromosome: ArrayLike,
     seed: int,
-    draws: int = 1000,
+    draws: int = SHIFTS,
     stratum: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """How often the query, moved along the genome, overlaps a partner as much, one row per partner.

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from reclaim.claim_tests import PeakColocalization
-from reclaim.colocalization import circular_shift_p, colocalization, rank_among
+from reclaim.colocalization import SHIFTS, circular_shift_p, colocalization, rank_among
 from reclaim.comparators import OTHER_CELLS, SAME_CELLS
 from reclaim.dataset_base import TIER_OF, Closeness, Tier
 from reclaim.errors import AbsentData, did_you_mean
@@ -20,7 +20,6 @@ from reclaim.region_universe import Occupancy, merge_regions, occupancy_matrix, 
 from reclaim.regions import Binding, overlaps_any
 
 EFFECT, METHOD = "log_odds_ratio", "mantel_haenszel_over_occupancy"
-SHIFTS = 1000
 
 
 @dataclass(frozen=True)

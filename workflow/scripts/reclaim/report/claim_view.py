@@ -8,8 +8,10 @@ from typing import Any
 
 from reclaim.calibration.record import ClaimCalibration
 from reclaim.claim_row import MEANING, ClaimRow
+from reclaim.claim_tests import PeakColocalization
 from reclaim.decisions import Conjunction
 from reclaim.evidence import EvidenceRow
+from reclaim.judging import decision_for
 from reclaim.report.calibration_view import CalibrationView, calibration_view
 from reclaim.report.design import claim_as_test, gate_tests, passes_in_words
 from reclaim.report.evidence_view import EvidenceTable, evidence_table
@@ -17,6 +19,7 @@ from reclaim.report.forest_view import FigureView, forest_view
 from reclaim.report.measures import endpoint_by_dataset
 from reclaim.report.naive import NaiveReading, counts_in_words, naive_readings
 from reclaim.report.operation import differences, subject
+from reclaim.report.ranking_view import Comparisons, RankingView, ranking_views, specificity_facts
 from reclaim.report.reading import ClaimReading, Reading, WithoutDataset, leave_one_out, read_claim, same_kind
 from reclaim.report.survival_view import SurvivalFigure, survival_figure
 from reclaim.report.words import (
@@ -70,6 +73,7 @@ class ClaimView:
     operation: list[tuple[str, str]] = field(default_factory=list)
     figures: list[FigureView] = field(default_factory=list)
     survival: list[SurvivalFigure] = field(default_factory=list)
+    rankings: list[RankingView] = field(default_factory=list)
     naive: list[NaiveReading] = field(default_factory=list)
     calibration: CalibrationView | None = None
     primary: list[TestView] = field(default_factory=list)
@@ -94,9 +98,11 @@ def claim_view(
     registration: Registration | None = None,
     calibration: ClaimCalibration | None = None,
     curves: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    compared: Comparisons | None = None,
 ) -> ClaimView:
-    """Everything the page says of one claim; `evidence` holds the rows, and `curves` those of survival tests by
-    `test/dataset`, of its whole study."""
+    """Everything the page says of one claim; `evidence` holds the rows, `curves` those of survival tests by
+    `test/dataset`, and `compared` what co-localisation is ranked among, of its whole study."""
+    compared = compared or Comparisons()
     simulated = row.data == "simulated"
     untested = ClaimView(
         id=claim.id,
@@ -115,8 +121,8 @@ def claim_view(
     if claim.decision is None:
         return untested
     own = [item for item in evidence if item.claim == claim.id]
-    reading = read_claim(claim, own, seed)
-    left_out = leave_one_out(claim, own, seed)
+    reading = read_claim(claim, own, seed, compared.rankings)
+    left_out = leave_one_out(claim, own, seed, compared.rankings)
     decisive = reading.decisive
     return replace(
         untested,
@@ -136,6 +142,11 @@ def claim_view(
             if (
                 figure := survival_figure(part, curves or {}, f"{study.id}-{part.test.id}--curves", simulated)
             )
+        ],
+        rankings=[
+            view
+            for part in reading.primary
+            for view in ranking_views(part, decision_for(claim, part.test.id), compared)
         ],
         naive=naive_readings(claim, reading, row.verdict, study),
         calibration=None
@@ -179,7 +190,12 @@ def _facts(claim: Claim, row: ClaimRow, reading: ClaimReading) -> list[tuple[str
             decisive.scale.estimate(row.effect, row.ci_low, row.ci_high),
         ),
         ("Rests on", counts_in_words(decisive)),
-        ("p, one-sided as claimed", p_value(row.p_value)),
+        *specificity_facts(decisive, decision_for(claim, decisive.test.id)),
+        (
+            "p, one-sided as claimed"
+            + (", as if regions were independent" if isinstance(decisive.test, PeakColocalization) else ""),
+            p_value(row.p_value),
+        ),
         (plural(row.n_tests, "primary row"), listing(outcomes) or MISSING),
         ("Tier of the data", row.tier or "none valid"),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reclaim.dataset import (
     CbioportalDataset,
@@ -18,9 +18,18 @@ from reclaim.dataset import (
     XenaDataset,
     kind_of,
 )
+from reclaim.decisions import Conjunction, Specific
+from reclaim.experiments import Choice
 from reclaim.expression_dataset import DerivedColumn
 from reclaim.ledger import FlowStep, Ledger
-from reclaim.region_dataset import THRESHOLDS
+from reclaim.report.chip_atlas_view import (
+    ChoiceView,
+    MissingView,
+    choice_view,
+    missing_views,
+    q_limit,
+    request_facts,
+)
 from reclaim.report.measures import endpoint_in_words
 from reclaim.report.words import byte_size, count, listing, plural, sentence
 from reclaim.retrieve.receipt import Receipt
@@ -33,6 +42,7 @@ class FileView:
     name: str
     url: str | None
     path: str
+    bytes: int
     size: str
     exact_bytes: str
     sha256: str
@@ -53,10 +63,20 @@ class DatasetView:
     dropped: list[tuple[str, str]]
     files: list[FileView]
     simulated: bool
+    choice: ChoiceView | None = None
+    missing: list[MissingView] = field(default_factory=list)
 
 
-def dataset_view(study: Study, name: str, receipt: Receipt, ledger: Ledger, simulated: bool) -> DatasetView:
-    """Everything the page says of one data set. `simulated`: its bytes were made up."""
+def dataset_view(
+    study: Study,
+    name: str,
+    receipt: Receipt,
+    ledger: Ledger,
+    simulated: bool,
+    choice: Choice | None = None,
+) -> DatasetView:
+    """Everything the page says of one data set. `simulated`: its bytes were made up; `choice` are the experiments of one
+    of ChIP-Atlas."""
     dataset = study.datasets[name]
     local = isinstance(dataset, FileDataset)
     absent = ""
@@ -75,7 +95,24 @@ def dataset_view(study: Study, name: str, receipt: Receipt, ledger: Ledger, simu
         dropped=[(reason, count(number)) for reason, number in ledger.dropped.items()],
         files=file_views(receipt),
         simulated=simulated and not local,
+        choice=None
+        if choice is None
+        else choice_view(choice, _named_antigens(study), receipt.missing, link=not simulated),
+        missing=missing_views(dataset, receipt.missing, choice)
+        if isinstance(dataset, ChipAtlasDataset)
+        else [],
     )
+
+
+def _named_antigens(study: Study) -> set[str]:
+    """Antigens that a claim is about, relatives included."""
+    named = {getattr(test, key, None) for _, test in study.tests() for key in ("query", "partner")}
+    for claim in study.claims:
+        decisions = (
+            claim.decision.parts.values() if isinstance(claim.decision, Conjunction) else [claim.decision]
+        )
+        named |= {name for one in decisions if isinstance(one, Specific) for name in one.family}
+    return {name for name in named if name}
 
 
 def file_views(receipt: Receipt) -> list[FileView]:
@@ -85,6 +122,7 @@ def file_views(receipt: Receipt) -> list[FileView]:
             name=file.name,
             url=file.url,
             path=file.path,
+            bytes=file.bytes,
             size=byte_size(file.bytes),
             exact_bytes=count(file.bytes),
             sha256=file.sha256,
@@ -119,7 +157,7 @@ def _source(dataset: Dataset) -> str:
         case GdcDataset():
             return f"Genomic Data Commons, STAR counts of {dataset.project}"
         case ChipAtlasDataset():
-            return f"ChIP-Atlas, {dataset.genome}, peaks at q < {THRESHOLDS[dataset.threshold]:g}"
+            return f"ChIP-Atlas, {dataset.genome}, peaks at q < {q_limit(dataset.threshold)}"
     return f"file {dataset.path} ({dataset.format})"
 
 
@@ -138,10 +176,12 @@ def _facts(study: Study, name: str, receipt: Receipt) -> list[tuple[str, str]]:
         patients = f"pool {pool}, shared with no other data set of this study"
     mutations = isinstance(dataset, MutationCalls) and kind_of(dataset) == "mutations"
     minimum = dataset.min_other_mutations if isinstance(dataset, MutationCalls) else 0
+    regions = kind_of(dataset) == "regions"
     facts = [
         ("Independent", "yes" if dataset.independent else "no: the data of the claim’s authors"),
-        ("Patients", patients),
-        ("Samples", describe(dataset.samples) or "all"),
+        ("Patients", "" if regions and pool is None else patients),
+        ("Samples", "" if regions else describe(dataset.samples) or "all"),
+        *_regions(dataset),
         (
             "Call depth",
             f"a patient counts with at least {plural(minimum, 'non-silent mutation')} outside the tested genes"
@@ -166,6 +206,19 @@ def _facts(study: Study, name: str, receipt: Receipt) -> list[tuple[str, str]]:
         ("Citation", receipt.citation or dataset.citation or ""),
     ]
     return [(label, text) for label, text in facts if text]
+
+
+def _regions(dataset: Dataset) -> list[tuple[str, str]]:
+    """What was asked of ChIP-Atlas, or what a local file of regions holds."""
+    if isinstance(dataset, ChipAtlasDataset):
+        return request_facts(dataset)
+    if not isinstance(dataset, FileDataset) or kind_of(dataset) != "regions":
+        return []
+    return [
+        ("Antigen", dataset.antigen or "named by column 4 for each region"),
+        ("Cells", dataset.cell or ""),
+        ("Genome", dataset.genome or ""),
+    ]
 
 
 def _derived(dataset: Dataset) -> str:

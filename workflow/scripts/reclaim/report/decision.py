@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reclaim.decisions import Bound, Decision, Equivalence, LookupDecision, Prevalence, Specific
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import margin_of
-from reclaim.report.words import percent, scale_of
+from reclaim.report.words import listing, percent, scale_of
 from reclaim.rules import (
     MANY,
     MIN_COMPARATORS,
@@ -99,11 +99,18 @@ def rule_in_words(decision: Decision, rows: Sequence[EvidenceRow]) -> str:
         f"negligible when the interval rules out {claimed} and beyond; else unclear. A cohort that says the opposite "
         "makes it unclear."
     )
+    if rows[0].analysis == "peak_colocalization":
+        text = text.replace("cohorts without shared patients", "data sets").replace("cohort", "data set")
     if isinstance(decision, Specific):
         text = text.replace("Pooled:", "Specific:", 1) + (
             f" The adjusted effect must also rank in the top {percent(TOP_SHARE)} of at least "
             f"{MIN_COMPARATORS} comparators from the same context."
         )
+        if decision.family:
+            text += (
+                f" Relatives ({listing(decision.family)}) are left out of the rank; one whose effect reaches the "
+                "interval is a tie, and told."
+            )
     return text
 
 

@@ -26,6 +26,14 @@ NULL_PERCENTILE = (
 )
 
 
+SHIFTED = (
+    "p: two-sided, of circular shifts of the query along the regions. It says whether overlap is chance; the odds ratio "
+    "is what is left of it within strata."
+)
+REGIONS = "peak_colocalization"
+"""The analysis that counts regions."""
+
+
 @dataclass(frozen=True)
 class EvidenceLine:
     dataset: str
@@ -82,6 +90,7 @@ def evidence_table(rows: Sequence[EvidenceRow], gate: bool = False) -> EvidenceT
     ]
     methods = list(dict.fromkeys(row.method for row in rows))
     explained = [NULL_PERCENTILE] if has_percentile else []
+    explained += [SHIFTED] if has_p and any(row.analysis == REGIONS for row in rows) else []
     return EvidenceTable(columns, lines, methods, any(row.data == "simulated" for row in rows), explained)
 
 
@@ -91,6 +100,8 @@ def _counts(analysis: str, scale: Scale) -> tuple[str, str]:
         return "events", "late"
     if analysis == "detection":
         return "n", "detected"
+    if analysis == REGIONS:
+        return "regions", "with both"
     return "n", "altered" if scale.kind == "share" else "events"
 
 
@@ -117,4 +128,10 @@ def _remarks(row: EvidenceRow) -> list[str]:
 def _further_counts(row: EvidenceRow) -> str:
     """Counts by name, such as the cells of a two-by-two table. Those of a share stand in its note."""
     groups = json.loads(row.groups).items()
+    if row.analysis == REGIONS:
+        return (
+            sentence("regions bound: " + ", ".join(f"{value:,} by {name}" for name, value in groups))
+            if groups
+            else ""
+        )
     return sentence(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in groups))

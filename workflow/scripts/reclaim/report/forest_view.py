@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reclaim.claim_tests import Survival
+from reclaim.claim_tests import PeakColocalization, Survival
 from reclaim.judging import decision_for
 from reclaim.report.decision import zones
 from reclaim.report.figures import ForestRow, forest
@@ -30,9 +30,11 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
     decision = decision_for(claim, reading.test.id)
     regions = zones(decision, rows)
 
-    hazards = isinstance(reading.test, Survival)
+    hazards, regions_counted = (isinstance(reading.test, kind) for kind in (Survival, PeakColocalization))
 
     def counts(n_events: int | None, n: int | None) -> str:
+        if regions_counted:
+            return f"{count(n_events)} both"
         return f"{count(n_events)} / {count(n)}" if hazards or scale.kind == "share" else f"n {count(n)}"
 
     lines = [
@@ -62,12 +64,12 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
     label = f"{mark}Forest plot of {reading.test.id}: " + "; ".join(
         f"{line.label} {line.counts}, {scale.name} {line.estimate}, {line.mark.word}" for line in lines
     )
-    caption = [
-        f"{mark}{capital(scale.name)} per {'cohort' if rows[0].stratum == 'all' else 'stratum'} with its "
-        f"95 % interval (test {reading.test.id})."
-    ]
+    unit = "data set" if regions_counted else "cohort" if rows[0].stratum == "all" else "stratum"
+    caption = [f"{mark}{capital(scale.name)} per {unit} with its 95 % interval (test {reading.test.id})."]
     if hazards:
         caption.append("Counts are events / patients.")
+    if regions_counted:
+        caption.append("Counts are regions with both.")
     if len(rows) > 1:
         caption.append("A larger square is a more precise estimate.")
     if pooled:

@@ -5,9 +5,19 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 
-from reclaim.claim_tests import ClaimTest, Coexpression, Contrast, EventShare, GeneFeature, Survival
+from reclaim.claim_tests import (
+    ClaimTest,
+    Coexpression,
+    Contrast,
+    EventShare,
+    GeneFeature,
+    PeakColocalization,
+    Survival,
+)
+from reclaim.colocalization import OCCUPANCY_FROM, SHIFTS
 from reclaim.dataset import Dataset, ExpressionKeys
 from reclaim.endpoint import Endpoint
+from reclaim.region_universe import GAP_BP
 from reclaim.report.words import listing
 from reclaim.selection import describe
 from reclaim.study import LibrarySet
@@ -31,6 +41,8 @@ def measure(test: ClaimTest, sets: Sets) -> str:
                 "therefore tells the cumulative incidence, with competing risks, at that time and at the end of "
                 "follow-up."
             )
+        case PeakColocalization():
+            return _colocalization(test)
     return kind(test)
 
 
@@ -64,6 +76,42 @@ def _coexpression(test: Coexpression, sets: Sets) -> str:
         said.append(f"Each value of {test.strata} is tested by itself.")
     said.append("The 95 % interval is that of the bootstrap: samples drawn anew, with replacement.")
     return " ".join(said)
+
+
+def _colocalization(test: PeakColocalization) -> str:
+    among = (
+        f"those that any antigen of the data set binds (peaks up to {GAP_BP} bp apart are one region)"
+        if test.universe == "peaks"
+        else "ENCODE’s candidate cis-regulatory elements"
+    )
+    strata = (
+        f", and promoters (within {test.promoter_bp:,} bp of a transcription start) only with promoters"
+        if test.promoter_bp
+        else ""
+    )
+    peaks = (
+        f" Of every experiment the {test.top_peaks:,} strongest peaks count."
+        if test.top_peaks is not None
+        else ""
+    )
+    return (
+        f"Odds ratio (Mantel and Haenszel): 2 means that the odds of {test.partner} are twice as high where "
+        f"{test.query} binds as where it does not; 1 means no relation. Open regions are bound by most factors, so that regions are "
+        f"compared only with those that as many other antigens bind ({_occupancy()}; {test.query} and {test.partner} do "
+        f"not count){strata}. Regions are {among}.{peaks} Every other antigen is compared with {test.query} in the same way. "
+        f"The p of a row is two-sided, of {SHIFTS:,} circular shifts of {test.query} along the regions."
+    )
+
+
+def _occupancy() -> str:
+    """The strata of occupancy: `0, 1, 2 to 3 ... or 41 and more`."""
+    starts = [0, *OCCUPANCY_FROM]
+    ends = [start - 1 for start in OCCUPANCY_FROM]
+    bins = [
+        f"{first}" if first == last else f"{first} to {last}"
+        for first, last in zip(starts, ends, strict=False)
+    ]
+    return listing([*bins, f"{starts[-1]} and more"], "or")
 
 
 def _survival(test: Survival, sets: Sets) -> str:

@@ -6,7 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reclaim.claim_tests import ClaimTest, Coexpression, EventShare, MutationTest, Survival
+from reclaim.claim_tests import (
+    ClaimTest,
+    Coexpression,
+    EventShare,
+    MutationTest,
+    PeakColocalization,
+    Survival,
+)
 from reclaim.dataset import Dataset, MutationCalls
 from reclaim.report.operation import differences, window
 from reclaim.report.reading import ClaimReading, Reading, same_kind
@@ -143,7 +150,7 @@ def _window(primary: Reading, other: Reading) -> list[str]:
 
 def counts_in_words(reading: Reading) -> str:
     """`118 of 177 patients in 1 data set` for a share, else the number of patients or samples; of survival also
-    the events."""
+    the events; of co-localisation regions."""
     if not reading.valid:
         return "no valid row"
     sets = f"{len(reading.datasets)} data set{'' if len(reading.datasets) == 1 else 's'}"
@@ -152,6 +159,8 @@ def counts_in_words(reading: Reading) -> str:
         return f"{count(reading.n_events)} of {count(reading.n)} {whom} in {sets}"
     if isinstance(reading.test, Survival):
         return f"{count(reading.n_events)} events, n = {count(reading.n)} in {sets}"
+    if isinstance(reading.test, PeakColocalization):
+        return f"{count(reading.n_events)} of {count(reading.n)} regions with both, in {sets}"
     return f"n = {count(reading.n)} in {sets}"
 
 

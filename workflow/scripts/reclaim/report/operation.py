@@ -15,10 +15,11 @@ from reclaim.claim_tests import (
     EventShare,
     MutationFeature,
     MutationTest,
+    PeakColocalization,
     ResultOf,
     Survival,
 )
-from reclaim.dataset import Dataset, MutationCalls
+from reclaim.dataset import Dataset, MutationCalls, kind_of
 from reclaim.endpoint import Endpoint
 from reclaim.report.measures import (
     endpoint_in_words,
@@ -37,10 +38,25 @@ PHRASES = {
     "horizon_years": "follow-up to",
     "from_years": "follow-up from",
     "after_years": "events after",
+    "universe": "regions:",
+    "promoter_bp": "promoters:",
+    "top_peaks": "peaks of each experiment:",
 }
 """Keys that read on in their values."""
 
-UNSET = {"adjusted for": "nothing", "follow-up to": "its end", "follow-up from": "its start"}
+UNSET = {
+    "adjusted for": "nothing",
+    "follow-up to": "its end",
+    "follow-up from": "its start",
+    "promoters:": "",
+    "peaks of each experiment:": "all",
+    "regions:": "",
+}
+
+UNIVERSES = {
+    "peaks": "those that any antigen of the data set binds",
+    "elements": "ENCODE’s candidate cis-regulatory elements",
+}
 
 
 def subject(test: ClaimTest) -> str:
@@ -61,6 +77,8 @@ def subject(test: ClaimTest) -> str:
             return ", ".join(filter(None, [about, window(test), _adjusted(test.covariates)]))
         case EventShare():
             return f"{endpoint_name(test)} after {test.after_years:g} years"
+        case PeakColocalization():
+            return f"{test.query} and {test.partner} on the same regions"
     return "; ".join(
         value if name.startswith("feature") else f"{name} {value}" if name in UNSET else f"{name}: {value}"
         for name, value in _own_keys(test).items()
@@ -88,9 +106,20 @@ def _own_keys(test: ClaimTest) -> dict[str, str]:
         if name in TOLD_ELSEWHERE or value in (None, [], {}) or (name == "from_years" and not value):
             continue
         phrase = name != "adjust" or isinstance(value, list)
-        years = " years" if name.endswith("_years") else ""
-        found[PHRASES.get(name, _key(name)) if phrase else _key(name)] = f"{words_for(value)}{years}"
+        found[PHRASES.get(name, _key(name)) if phrase else _key(name)] = _with_unit(name, value)
     return found
+
+
+def _with_unit(name: str, value: Any) -> str:
+    """The value of a key, with what its name tells of it."""
+    match name:
+        case "universe":
+            return UNIVERSES[value]
+        case "promoter_bp":
+            return f"within {value:,} bp of a transcription start" if value else "no strata of their own"
+        case "top_peaks":
+            return f"the {value:,} strongest"
+    return f"{words_for(value)}{' years' if name.endswith('_years') else ''}"
 
 
 def _key(name: str) -> str:
@@ -130,9 +159,13 @@ def cohorts(test: ClaimTest, datasets: Mapping[str, Dataset]) -> list[str]:
     """Data sets of a test, those with the same selection of samples together."""
     by_selection: dict[str, list[str]] = {}
     for name in test.datasets:
-        selection = describe(datasets[name].samples) or "all samples"
+        regions = kind_of(datasets[name]) == "regions"
+        selection = "" if regions else describe(datasets[name].samples) or "all samples"
         by_selection.setdefault(selection, []).append(name)
-    found = [f"{listing(names)} ({selection})" for selection, names in by_selection.items()]
+    found = [
+        f"{listing(names)} ({selection})" if selection else listing(names)
+        for selection, names in by_selection.items()
+    ]
     if test.samples:
         found.append(f"of these only samples with {describe(test.samples)}")
     if test.with_:

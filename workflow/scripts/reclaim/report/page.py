@@ -13,17 +13,23 @@ from reclaim.calibration.unswapped import CALIBRATED_RULES
 from reclaim.claim_row import MEANING, VERDICTS
 from reclaim.config import WORLDS
 from reclaim.report.calibration_reading import limit_in_words
+from reclaim.report.chip_atlas_view import EXCLUDED_COLUMNS
 from reclaim.report.study_view import StudyView
 from reclaim.report.words import (
     OUTCOME_MARKS,
     OUTCOME_MEANING,
     VERDICT_MARKS,
     WORLD_MEANING,
+    byte_size,
     capital,
+    count,
     listing,
     plural,
     quoted,
 )
+
+FOLDED_FROM = 12
+"""Files of a data set that stand open on the page; the list of more is folded away."""
 
 
 def render_page(run: str, seed: int, studies: Sequence[StudyView], versions: Mapping[str, str]) -> str:
@@ -43,8 +49,10 @@ def render_page(run: str, seed: int, studies: Sequence[StudyView], versions: Map
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["capital"] = capital
-    environment.globals.update(listing=listing, plural=plural)
+    environment.filters.update(capital=capital, byte_size=byte_size, count_of=count)
+    environment.globals.update(
+        listing=listing, plural=plural, folded_from=FOLDED_FROM, excluded_columns=EXCLUDED_COLUMNS
+    )
     return environment.get_template("page.html.jinja").render(
         run=run,
         seed=seed,

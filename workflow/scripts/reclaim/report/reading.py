@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
 
 from reclaim.claim_tests import ClaimTest, Role
+from reclaim.comparators import comparators_of
 from reclaim.decisions import Bound, Conjunction, Equivalence
 from reclaim.evidence import EvidenceRow
-from reclaim.judging import SHOWN_ONLY, decision_for, finite, judge
+from reclaim.judging import SHOWN_ONLY, Comparators, decision_for, finite, judge
 from reclaim.report.words import SHARE_OF_STRATA, Scale, scale_of
 from reclaim.rules import Judgement, judge_conjunction
 from reclaim.study import Claim
@@ -16,13 +19,15 @@ from reclaim.study import Claim
 
 @dataclass(frozen=True)
 class Reading:
-    """One test, judged by the claim's rule. Effect and interval have their natural sign and scale."""
+    """One test, judged by the claim's rule. Effect and interval have their natural sign and scale; `comparators` are
+    what a claim of specificity is ranked against."""
 
     test: ClaimTest
     rows: tuple[EvidenceRow, ...]
     judgement: Judgement
     scale: Scale
     sign: float
+    comparators: Comparators = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -103,42 +108,75 @@ class WithoutDataset:
     estimate: str
 
 
-def read_claim(claim: Claim, rows: Sequence[EvidenceRow], seed: int) -> ClaimReading:
-    """Judge every test of the claim by the claim's rule; `rows` is the evidence of the claim."""
+def read_claim(
+    claim: Claim,
+    rows: Sequence[EvidenceRow],
+    seed: int,
+    rankings: Mapping[str, pd.DataFrame] | None = None,
+) -> ClaimReading:
+    """Judge every test of the claim by the claim's rule; `rows` is the evidence of the claim, `rankings` are the full
+    results by `test/dataset` that hold comparators."""
+    against = comparators_of(rankings or {})
     return ClaimReading(
-        primary=(primary := _read_role("primary", claim, rows, seed)),
-        sensitivity=_read_role("sensitivity", claim, rows, seed),
-        supporting=_read_role("supporting", claim, rows, seed),
+        primary=(primary := _read_role("primary", claim, rows, seed, against)),
+        sensitivity=_read_role("sensitivity", claim, rows, seed, against),
+        supporting=_read_role("supporting", claim, rows, seed, against),
         outcome=_outcome(claim, primary),
     )
 
 
-def leave_one_out(claim: Claim, rows: Sequence[EvidenceRow], seed: int) -> list[WithoutDataset]:
+def leave_one_out(
+    claim: Claim,
+    rows: Sequence[EvidenceRow],
+    seed: int,
+    rankings: Mapping[str, pd.DataFrame] | None = None,
+) -> list[WithoutDataset]:
     """The outcome without each data set in turn; empty when fewer than two have a row that counts."""
     datasets = dict.fromkeys(
-        name for test in _read_role("primary", claim, rows, seed) for name in test.datasets
+        name for test in _read_role("primary", claim, rows, seed, {}) for name in test.datasets
     )
     found = []
     for name in datasets if len(datasets) > 1 else ():
-        primary = _read_role("primary", claim, [row for row in rows if row.dataset != name], seed)
+        left = {key: table for key, table in (rankings or {}).items() if key.split("/")[1] != name}
+        primary = _read_role(
+            "primary", claim, [row for row in rows if row.dataset != name], seed, comparators_of(left)
+        )
         reading = ClaimReading(primary, [], [], _outcome(claim, primary))
         found.append(WithoutDataset(name, reading.outcome, reading.decisive.estimate))
     return found
 
 
-def _read_role(role: Role, claim: Claim, rows: Sequence[EvidenceRow], seed: int) -> list[Reading]:
+def _read_role(
+    role: Role,
+    claim: Claim,
+    rows: Sequence[EvidenceRow],
+    seed: int,
+    comparators: Mapping[str, Comparators],
+) -> list[Reading]:
     detected = _control_detected(claim, rows)
     return [
-        _read_test(claim, test, [row for row in rows if row.test == test.id], seed, detected)
+        _read_test(
+            claim,
+            test,
+            [row for row in rows if row.test == test.id],
+            seed,
+            detected,
+            comparators.get(test.id, {}),
+        )
         for test in claim.tests
         if test.role == role
     ]
 
 
 def _read_test(
-    claim: Claim, test: ClaimTest, rows: Sequence[EvidenceRow], seed: int, control_detected: bool
+    claim: Claim,
+    test: ClaimTest,
+    rows: Sequence[EvidenceRow],
+    seed: int,
+    control_detected: bool,
+    comparators: Comparators,
 ) -> Reading:
-    judgement = judge(claim, test.id, rows, seed, control_detected).only()
+    judgement = judge(claim, test.id, rows, seed, control_detected, comparators).only()
     rule = decision_for(claim, test.id).rule
     name = next((row.effect_name for row in rows if row.effect_name), "")
     reversed_ = rule not in ("prevalence", "bound") and any(row.expected == "negative" for row in rows)
@@ -148,6 +186,7 @@ def _read_test(
         judgement,
         SHARE_OF_STRATA if rule == "prevalence" and name != "share" else scale_of(name, test.analysis),
         -1.0 if reversed_ else 1.0,
+        comparators,
     )
 
 

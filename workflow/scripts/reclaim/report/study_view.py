@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from reclaim.calibration.record import StudyCalibration
 from reclaim.claim_row import VERDICTS, ClaimRow
 from reclaim.config import WORLDS
+from reclaim.dataset import kind_of
 from reclaim.evidence import FLAGS, EvidenceRow
+from reclaim.experiments import Choice
 from reclaim.judging import decision_for
 from reclaim.ledger import Ledger
 from reclaim.reference import BLACKLIST, CHROMOSOMES, ELEMENTS, EXPERIMENTS, GENES, SYMBOLS
@@ -22,6 +25,7 @@ from reclaim.report.decision import zones_of_claim
 from reclaim.report.figures import OverviewRow, overview
 from reclaim.report.forest_axes import Span
 from reclaim.report.panel import Control, controls
+from reclaim.report.ranking_view import Comparisons
 from reclaim.report.words import OUTCOME_MARKS, VERDICT_MARKS, Mark, listing, plural, scale_of
 from reclaim.retrieve.receipt import Receipt
 from reclaim.retrieve.registration import Registration
@@ -31,8 +35,9 @@ from reclaim.study import LibrarySet, Rejected, Source, Study
 @dataclass(frozen=True)
 class StudyResults:
     """What the report reads of one study; receipts and ledgers by data set, registrations by claim,
-    receipts of references (symbols, gene sets) by name, what calibration found, where it ran, and the curves of
-    survival tests by `test/dataset`."""
+    receipts of references (symbols, gene sets) by name, what calibration found, where it ran, the curves of
+    survival tests and the full results of co-localisation by `test/dataset`, and by data set of ChIP-Atlas the
+    experiments that were chosen and the scores that it computed itself."""
 
     study: Study
     claims: Sequence[ClaimRow]
@@ -43,6 +48,9 @@ class StudyResults:
     references: Mapping[str, Receipt] = field(default_factory=dict)
     calibration: StudyCalibration | None = None
     curves: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    rankings: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    scores: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class StudyView:
     coverage_columns: list[str]
     coverage: list[tuple[ClaimView, str, list[CoverageCell]]]
     datasets: list[DatasetView]
+    of_patients: bool
     references: list[ReferenceView]
     shared: list[str]
     rejected: list[Rejected]
@@ -105,6 +114,7 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
             results.registrations.get(claim.id),
             calibrated.get(claim.id),
             results.curves,
+            Comparisons(results.rankings, results.scores, results.choices),
         )
         for claim in study.claims
     ]
@@ -128,9 +138,17 @@ def study_view(results: StudyResults, run: str, seed: int) -> StudyView:
         coverage_columns=columns,
         coverage=_coverage(claims, results.evidence, columns),
         datasets=[
-            dataset_view(study, name, results.receipts[name], results.ledgers[name], simulated)
+            dataset_view(
+                study,
+                name,
+                results.receipts[name],
+                results.ledgers[name],
+                simulated,
+                results.choices.get(name),
+            )
             for name in study.datasets
         ],
+        of_patients=any(kind_of(one) != "regions" for one in study.datasets.values()),
         references=[
             ReferenceView(name, _about(study, name), receipt.reason, file_views(receipt))
             for name, receipt in results.references.items()
