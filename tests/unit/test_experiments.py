@@ -16,7 +16,7 @@ from reclaim.dataset import ChipAtlasDataset
 from reclaim.errors import UserError
 from reclaim.experiments import Choice, choose_experiments
 from reclaim.sources.experiment_list import COLUMNS, index_experiments, read_experiments
-from reclaim.study import read_study
+from reclaim.study_file import read_study
 
 TF = "TFs and others"
 MYELOMA = [

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from reclaim.rules import (
+    FAMILY,
     MANY,
     MOST,
     Judgement,
@@ -646,7 +647,7 @@ def test_comparators_without_an_estimate_do_not_count():
 
 def test_a_relative_that_reaches_the_interval_is_a_tie_within_the_family():
     tied, apart = ranked(0, 25, (1.5,), ci_low=1.5), ranked(0, 25, (1.5 - HAIR,), ci_low=1.5)
-    assert (word(tied), tied.remark[0]) == ("agrees", "family")
+    assert (word(tied), tied.remark[0]) == ("agrees", FAMILY)
     assert (word(apart), apart.remark[0]) == ("agrees", "")
 
 

@@ -15,7 +15,7 @@ from small_study import public
 from reclaim.retrieve.lock import DataLock
 from reclaim.simulate.internet import simulate_study
 from reclaim.sources.requests import CHIP_ATLAS_LIST
-from reclaim.study import read_study
+from reclaim.study_file import read_study
 
 STUDY = """\
 id: small

@@ -127,10 +127,19 @@ def _treatment(patterns: Sequence[re.Pattern[str]], texts: Sequence[str]) -> str
     for pattern in patterns:
         for text in texts:
             if found := pattern.search(text):
-                start = max(0, found.start() - SHOWN // 2)
-                around = " ".join(text[start : found.end() + SHOWN // 2].split())
-                return f"excluded by /{pattern.pattern}/: ... {around} ..."
+                return f"excluded by /{pattern.pattern}/: {_around(text, *found.span())}"
     return ""
+
+
+def _around(text: str, start: int, end: int) -> str:
+    """A place in a text with whole words before and after it."""
+    before, after = text[:start], text[end:]
+    head, tail = before[-SHOWN // 2 :], after[: SHOWN // 2]
+    if len(head) < len(before):
+        head = "... " + re.sub(r"^\S*\s", "", head)
+    if len(tail) < len(after):
+        tail = re.sub(r"\s\S*$", "", tail) + " ..."
+    return " ".join(f"{head}{text[start:end]}{tail}".split())
 
 
 def _too_few(peaks: int | None, least: int) -> str:

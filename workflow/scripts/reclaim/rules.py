@@ -226,6 +226,12 @@ def _any_of(p_values: Floats) -> Floats:
     return np.where(counted > 0, np.minimum(1.0, smallest * np.maximum(counted, 1)), np.nan)
 
 
+TOO_FEW_COMPARATORS = "too few comparators for specificity"
+NOT_IN_THE_TOP = "not in the top tenth of its comparators"
+FAMILY = "a relative reaches it as well: the family, and not this one alone"
+"""What `judge_specific` remarks."""
+
+
 def judge_specific(adjusted: Judgement, comparators: Floats, family: NDArray[np.bool_]) -> Judgement:
     """The adjusted effect agrees and ranks in the top tenth of its comparators.
 
@@ -242,7 +248,7 @@ def judge_specific(adjusted: Judgement, comparators: Floats, family: NDArray[np.
     agrees = adjusted.outcome == "agrees"
     remark = np.select(
         [agrees & few, agrees & ~top, agrees & tied],
-        ["too few comparators for specificity", "not in the top tenth of its comparators", "family"],
+        [TOO_FEW_COMPARATORS, NOT_IN_THE_TOP, FAMILY],
         adjusted.remark,
     )
     return replace(

@@ -16,6 +16,7 @@ from reclaim.decisions import Bound
 from reclaim.evidence import EvidenceRow
 from reclaim.grounds import data_of, is_direction, mediated, shortfalls_of, source_confounded
 from reclaim.judging import Comparators, JudgedClaim, finite, gate_results, judge_claim
+from reclaim.rules import NOT_IN_THE_TOP, TOO_FEW_COMPARATORS
 from reclaim.study import Claim, Study
 
 HOLM_LEVEL = 0.05
@@ -196,6 +197,8 @@ def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
             else "not on matched data"
         )
         return f"a precise estimate within the margin, but {but}"
+    if remark in (TOO_FEW_COMPARATORS, NOT_IN_THE_TOP):
+        return f"the adjusted effect agrees: but {remark}"
     parts = [remark] if remark else []
     if isinstance(item.claim.decision, Bound):
         words = {"rare": "above 10 % or below 5 %", "nearly_all": "above 85 % or below 75 %"}

@@ -17,7 +17,7 @@ from reclaim.evidence import EvidenceRow
 from reclaim.experiments import Choice
 from reclaim.report.reading import Reading
 from reclaim.report.words import MISSING, count, listing, number, scale_of
-from reclaim.rules import MARGIN, MIN_COMPARATORS, TOP_SHARE
+from reclaim.rules import FAMILY, MARGIN, MIN_COMPARATORS, TOP_SHARE
 
 RANKED = ["feature", "stratum", "n_events", "effect", "ci_low", "ci_high", "mde"]
 """Columns of full results that the page shows."""
@@ -142,7 +142,7 @@ def _tied(reading: Reading, decision: Specific) -> list[str]:
     low = float(reading.judgement.ci_low[0])
     known = {name: reading.sign * effect for name, effect in reading.comparators.items()}
     return [
-        name for name in decision.family if reading.remark == "family" and known.get(name, -math.inf) >= low
+        name for name in decision.family if reading.remark == FAMILY and known.get(name, -math.inf) >= low
     ]
 
 
