@@ -15,7 +15,7 @@ from reclaim.region_dataset import ChipAtlasDataset
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 60
+SHOWN = 100
 """Characters of a text around what made an experiment be left out."""
 
 
