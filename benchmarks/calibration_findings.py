@@ -21,7 +21,6 @@ from calibration_results import (
     too_often,
 )
 
-from reclaim.calibration.cap import BACKGROUND_DESCRIPTIVE
 from reclaim.decisions import Equivalence
 from reclaim.pooling import TAU_SCALE, pool_effects
 from reclaim.rules import MARGIN
@@ -67,22 +66,31 @@ def _without_effect(rules: Sequence[Claim], of: Found) -> str:
 
 
 def _with_nuisance(rules: Sequence[Claim], of: Found) -> str:
-    false = {claim.id: count(of["confounded", claim.id], supported) for claim in rules}
-    often = [claim.id for claim in rules if too_often(claim, "confounded", of) and false[claim.id].k]
-    if not often:
-        limit = max(false[claim.id].interval[1] for claim in rules if not holds(claim, "confounded"))
-        few = "" if limit <= LIMIT else f" (more seeds are needed to tell it from {percent(LIMIT)})"
-        return (
-            "**confounded.** No claim was supported more often than is meant: all intervals end at or below "
-            f"{percent(limit, 1)}{few}. {SEEN_BY_BASE_RATE}"
+    false = {
+        claim.id: count(of["confounded", claim.id], supported)
+        for claim in rules
+        if not holds(claim, "confounded")
+    }
+    some = [f"{name} in {one}" for name, one in false.items() if one.k]
+    often = [name for name, one in false.items() if one.k > LIMIT * one.n]
+    unsure = [name for name, one in false.items() if name not in often and one.interval[1] > LIMIT]
+    text = f"**confounded.** {len(false) - len(some)} of {len(false)} claims were supported in no seed"
+    text += f"; {listed(some)}. " if some else ". "
+    if often:
+        rates = [rate for name in often if (rate := base_rate(of["confounded", name])) is not None]
+        told = f"medians {percent(min(rates), 1)} to {percent(max(rates), 1)}" if rates else "not computed"
+        text += (
+            f"For {listed(often)} this is more than {percent(LIMIT)}: the base rate among comparable genes ({told}) does not "
+            "always reach its cap. "
         )
-    rates = [rate for name in often if (rate := base_rate(of["confounded", name])) is not None]
-    told = f"medians {percent(min(rates), 1)} to {percent(max(rates), 1)}" if rates else "not computed"
-    return (
-        f"**confounded.** {listed(often)} were called supported more often than is meant, although nothing is there but the "
-        f"nuisance: the base rate among comparable genes ({told}) does not always reach the cap of "
-        f"{percent(BACKGROUND_DESCRIPTIVE)}. {SEEN_BY_BASE_RATE}"
-    )
+    if unsure:
+        text += (
+            f"For {listed(unsure)} the share itself is below {percent(LIMIT)}, and the upper end of its interval is not: more "
+            "seeds would tell. "
+        )
+    if not often and not unsure:
+        text += f"All intervals end below {percent(LIMIT)}. "
+    return text + SEEN_BY_BASE_RATE
 
 
 SEEN_BY_BASE_RATE = (
