@@ -96,7 +96,7 @@ def test_cells_with_jq1_are_left_out(index: Path) -> None:
     left_out = {one.experiment: one for one in choice.excluded}
     for experiment, antigen in treated.items():
         assert left_out[experiment].antigen == antigen
-        assert left_out[experiment].reason.startswith("excluded by /JQ1/: ... ")
+        assert left_out[experiment].reason.startswith("excluded by /JQ1/: ")
         assert "MM.1S" in left_out[experiment].reason
     # The label of these cells is "Plasma Cells"; titles name the line. DMSO is no treatment.
     chosen = {one.antigen: one for one in choice.chosen}
