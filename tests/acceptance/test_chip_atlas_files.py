@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from realfile import real_file
 
 from reclaim.regions import BEYOND, REPEATED, UNKNOWN
 from reclaim.sources.chip_atlas_tables import (
@@ -27,13 +28,6 @@ TF = "TFs and others"
 NATIVE = "DERIVED_experimentList_hg38_TF_native.tab.gz"
 
 
-def at(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        pytest.skip(f"no real data at {path}: set RECLAIM_REALDATA")
-    return path
-
-
 @pytest.fixture(scope="module")
 def chipatlas(realdata: Path) -> Path:
     return realdata / "chipatlas"
@@ -46,13 +40,13 @@ def reference(realdata: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def hg38(reference: Path) -> dict[str, int]:
-    return read_chromosome_sizes(at(reference, "human.hg38.genome"))
+    return read_chromosome_sizes(real_file(reference / "human.hg38.genome"))
 
 
 @pytest.fixture(scope="module")
 def native(chipatlas: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     index = tmp_path_factory.mktemp("native") / "index.parquet"
-    indexed = index_experiments(at(chipatlas, NATIVE), index)
+    indexed = index_experiments(real_file(chipatlas / NATIVE), index)
     assert (indexed.rows, +indexed.ledger) == (2946, {})
     return read_experiments(index, "hg38")
 
@@ -60,7 +54,7 @@ def native(chipatlas: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.Data
 def test_experiments_read_as_by_a_loop_over_lines(native: pd.DataFrame, chipatlas: Path) -> None:
     """html.unescape alone would also touch a bare ampersand; no word follows one here."""
     rows = []
-    for line in gzip.open(at(chipatlas, NATIVE), "rt", encoding="utf-8"):
+    for line in gzip.open(real_file(chipatlas / NATIVE), "rt", encoding="utf-8"):
         cells = line.rstrip("\n").split("\t")
         description, title, *metadata = (html.unescape(cell) for cell in (cells[6], *cells[8:]))
         rows.append((*cells[:6], description, *map(float, cells[7].split(",")), title, "\t".join(metadata)))
@@ -81,7 +75,7 @@ def test_known_experiments(native: pd.DataFrame) -> None:
 
 def test_antigens_of_the_list(chipatlas: Path, native: pd.DataFrame, tmp_path: Path) -> None:
     index = tmp_path / "index"
-    index_experiments(at(chipatlas, NATIVE), index)
+    index_experiments(real_file(chipatlas / NATIVE), index)
     chosen = read_experiments(index, "hg38", TF, ["IKZF1", "IKZF3"])
     assert list(chosen["experiment"]) == list(
         native.loc[native["antigen"].isin(["IKZF1", "IKZF3"]), "experiment"]
@@ -90,7 +84,7 @@ def test_antigens_of_the_list(chipatlas: Path, native: pd.DataFrame, tmp_path: P
 
 
 def test_accessibility_experiments(chipatlas: Path, tmp_path: Path) -> None:
-    indexed = index_experiments(at(chipatlas, "experimentList_sample10_ATAC.tab"), tmp_path / "index")
+    indexed = index_experiments(real_file(chipatlas / "experimentList_sample10_ATAC.tab"), tmp_path / "index")
     assert (indexed.rows, +indexed.ledger) == (10, {})
     table = read_experiments(tmp_path / "index", "hg38", "ATAC-Seq").set_index("experiment")
     assert table.loc["SRX7478479", "peaks"] == 0
@@ -100,7 +94,7 @@ def test_accessibility_experiments(chipatlas: Path, tmp_path: Path) -> None:
 
 def test_the_public_extract_names_the_same_experiments(native: pd.DataFrame, chipatlas: Path) -> None:
     """A third party's list, of all transcription factors: what both have, both call alike."""
-    with gzip.open(at(chipatlas, "kadan_hg38_TF_all_experiments.csv.gz"), "rt") as handle:
+    with gzip.open(real_file(chipatlas / "kadan_hg38_TF_all_experiments.csv.gz"), "rt") as handle:
         listed = {row["Experimental ID"]: row for row in csv.DictReader(handle)}
     both = native[native["experiment"].isin(listed)]
     assert len(both) > 0
@@ -109,7 +103,7 @@ def test_the_public_extract_names_the_same_experiments(native: pd.DataFrame, chi
 
 def test_the_list_of_analyses(chipatlas: Path) -> None:
     ledger: Counter[str] = Counter()
-    path = at(chipatlas, "analysisList.tab")
+    path = real_file(chipatlas / "analysisList.tab")
     sizes = {genome: len(read_analysis_list(path, genome, ledger)) for genome in ("ce10", "dm3", "hg19", "mm9", "sacCer3")}  # fmt: skip
     assert sizes == {"ce10": 31, "dm3": 93, "hg19": 583, "mm9": 362, "sacCer3": 8}
     assert not +ledger
@@ -123,7 +117,7 @@ def test_the_list_of_analyses(chipatlas: Path) -> None:
 def test_the_upstream_fixtures_of_tables(chipatlas: Path) -> None:
     """Made by ChIP-Atlas for its own tests."""
     ledger: Counter[str] = Counter()
-    colo = read_colocalisation(at(chipatlas, "FIXTURE_synthetic_colo_sample.tsv"), ledger)
+    colo = read_colocalisation(real_file(chipatlas / "FIXTURE_synthetic_colo_sample.tsv"), ledger)
     assert colo.antigen == "Stat3"
     assert list(colo.scores.index.get_level_values("experiment")) == [
         "SRX100002",
@@ -133,7 +127,7 @@ def test_the_upstream_fixtures_of_tables(chipatlas: Path) -> None:
     ]
     np.testing.assert_array_equal(colo.scores.to_numpy(), [[0, 9], [4, 6], [np.nan, 3], [9, 4]])
     assert +ledger == {ITSELF: 1}
-    targets = read_target_genes(at(chipatlas, "FIXTURE_synthetic_target_genes_sample.tsv"), ledger)
+    targets = read_target_genes(real_file(chipatlas / "FIXTURE_synthetic_target_genes_sample.tsv"), ledger)
     assert targets.scores.loc["Stat3"].to_list() == [665, 2544]
     assert list(targets.scores.columns) == [("SRX361677", "Astrocytes"), ("SRX400001", "Neuron")]
     assert targets.string["Myc"] == 950
@@ -150,7 +144,7 @@ def test_peaks_of_several_experiments(
     chipatlas: Path, hg38: dict[str, int], name: str, rows: int, bases: int, repeated: int
 ) -> None:
     ledger: Counter[str] = Counter()
-    path = at(chipatlas, f"kadan_Keratinocytes_tp63_{name}.bed.gz")
+    path = real_file(chipatlas / f"kadan_Keratinocytes_tp63_{name}.bed.gz")
     peaks = read_peaks(path, hg38, ledger)
     assert len(peaks) == rows
     whole = pd.read_csv(path, sep="\t", header=None)
@@ -177,8 +171,8 @@ def test_example_regions(
     chipatlas: Path, reference: Path, name: str, genome: str, rows: int, bases: int
 ) -> None:
     ledger: Counter[str] = Counter()
-    sizes = read_chromosome_sizes(at(reference, f"human.{genome}.genome"))
-    regions = read_peaks(at(chipatlas, name), sizes, ledger)
+    sizes = read_chromosome_sizes(real_file(reference / f"human.{genome}.genome"))
+    regions = read_peaks(real_file(chipatlas / name), sizes, ledger)
     assert len(regions) == rows
     assert (regions["end"] - regions["start"]).sum() == bases
     assert not +ledger
@@ -187,7 +181,7 @@ def test_example_regions(
 def test_regions_of_another_genome_are_counted(chipatlas: Path, hg38: dict[str, int]) -> None:
     """hg19's regions read as hg38's: 5 chromosomes have another name, 25 regions end beyond theirs (awk)."""
     ledger: Counter[str] = Counter()
-    assert len(read_peaks(at(chipatlas, "example_hg19_bedB.txt"), hg38, ledger)) == 1970
+    assert len(read_peaks(real_file(chipatlas / "example_hg19_bedB.txt"), hg38, ledger)) == 1970
     assert +ledger == {UNKNOWN: 5, BEYOND: 25}
 
 
@@ -201,8 +195,8 @@ def test_regions_of_another_genome_are_counted(chipatlas: Path, hg38: dict[str, 
 )  # fmt: skip
 def test_blacklists(reference: Path, name: str, rows: int, bases: int, reasons: dict[str, int]) -> None:
     ledger: Counter[str] = Counter()
-    sizes = read_chromosome_sizes(at(reference, f"human.{name[:4]}.genome"))
-    regions = read_blacklist(at(reference, name), sizes, ledger)
+    sizes = read_chromosome_sizes(real_file(reference / f"human.{name[:4]}.genome"))
+    regions = read_blacklist(real_file(reference / name), sizes, ledger)
     assert len(regions) == rows
     assert (regions["end"] - regions["start"]).sum() == bases
     counts = regions["reason"].value_counts()
@@ -213,7 +207,7 @@ def test_blacklists(reference: Path, name: str, rows: int, bases: int, reasons: 
 def test_sizes_of_chromosomes(reference: Path, hg38: dict[str, int]) -> None:
     assert len(hg38) == 456
     assert (next(iter(hg38)), hg38["chr1"], hg38["chrX"]) == ("chr1", 248_956_422, 156_040_895)
-    assert len(read_chromosome_sizes(at(reference, "human.hg19.genome"))) == 94  # and a blank line
+    assert len(read_chromosome_sizes(real_file(reference / "human.hg19.genome"))) == 94  # and a blank line
 
 
 @pytest.mark.parametrize(("genome", "build", "sites"), [("hg38", "GRCh38", 60_107), ("hg19", "GRCh37", 49_741)])  # fmt: skip
@@ -222,8 +216,10 @@ def test_start_sites_of_genes_lie_on_their_chromosomes(
 ) -> None:
     """BED6 without scores of its own."""
     ledger: Counter[str] = Counter()
-    sizes = read_chromosome_sizes(at(reference, f"human.{genome}.genome"))
-    regions = read_peaks(at(reference, f"ChIPpeakAnno_TSS.human.{build}.ensembl.bed.gz"), sizes, ledger)
+    sizes = read_chromosome_sizes(real_file(reference / f"human.{genome}.genome"))
+    regions = read_peaks(
+        real_file(reference / f"ChIPpeakAnno_TSS.human.{build}.ensembl.bed.gz"), sizes, ledger
+    )
     assert len(regions) + ledger[REPEATED] == sites
     assert set(+ledger) <= {REPEATED}
     assert (regions["end"] - regions["start"] == 1).all()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from builders import dataset
+from realfile import real_file
 
 from reclaim.dataset import ChipAtlasDataset
 from reclaim.experiments import Choice, choose_experiments
@@ -25,20 +26,13 @@ MM1S = {"name": "MM.1S", "matches": r"MM\.?1S", "system": "same"}
 MYELOMA = {"name": "other myeloma", "matches": "myeloma|NCI-H929|OPM-?2|U-?266", "system": "similar"}
 
 
-def at(folder: Path, name: str) -> Path:
-    path = folder / name
-    if not path.is_file():
-        pytest.skip(f"no real data at {path}: set RECLAIM_REALDATA")
-    return path
-
-
 @pytest.fixture(scope="module")
 def index(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rows that are whole, and of further experiments the four columns that a third party kept."""
     folder = tmp_path_factory.mktemp("list")
-    whole = gzip.decompress(at(realdata / "chipatlas", NATIVE).read_bytes())
+    whole = gzip.decompress(real_file(realdata / "chipatlas" / NATIVE).read_bytes())
     known = {line.split(b"\t", 1)[0].decode() for line in whole.splitlines()}
-    with gzip.open(at(realdata / "chipatlas", ALL), "rt", encoding="utf-8") as handle:
+    with gzip.open(real_file(realdata / "chipatlas" / ALL), "rt", encoding="utf-8") as handle:
         short = [
             "\t".join([one["Experimental ID"], "hg38", TF, one["Track type"], one["Cell type class"],
                        one["Cell type"], "NA", "NA", "NA"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from realfile import real_file
 
 from reclaim.colocalization import circular_shift_p, colocalization, rank_among
 from reclaim.intervals import Intervals, overlap_pairs
@@ -26,9 +27,7 @@ CHIPSEEKER = {
 
 
 def read_bed(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        pytest.skip(f"no real data at {path}: set RECLAIM_REALDATA")
-    table = pd.read_csv(path, sep="\t", header=None)
+    table = pd.read_csv(real_file(path), sep="\t", header=None)
     return table.set_axis(["chromosome", "start", "end", "name", "score", "strand"][: table.shape[1]], axis=1)
 
 

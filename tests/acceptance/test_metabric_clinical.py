@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from builders import dataset
 from pydantic import TypeAdapter
+from realfile import real_file
 
 from reclaim.dataset import Dataset
 from reclaim.ledger import Ledger
@@ -22,9 +23,7 @@ WITH_GENES = "metabric_clinical_and_expression_data.csv.gz"
 
 
 def load(realdata: Path, name: str, **keys: Any) -> tuple[anndata.AnnData, Ledger]:
-    path = realdata / "metabric" / name
-    if not path.is_file():
-        pytest.skip(f"no real data at {path}: set RECLAIM_REALDATA")
+    path = real_file(realdata / "metabric" / name)
     values = dataset(source="file", format="clinical_table", path=str(path), **keys)
     del values["study"]
     one = TypeAdapter(Dataset).validate_python(values)

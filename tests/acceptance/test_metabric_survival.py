@@ -16,6 +16,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+from realfile import real_file
 
 from reclaim.analyses.event_share import event_share, late_share
 from reclaim.analyses.survival import survival
@@ -42,9 +43,7 @@ OF_DISEASE = MONTHS | {
 
 @pytest.fixture(scope="module")
 def metabric(realdata: Path) -> ad.AnnData:
-    path = realdata / "metabric" / "brca_metabric_clinical_data.tsv.gz"
-    if not path.is_file():
-        pytest.skip(f"no real data at {path}: set RECLAIM_REALDATA")
+    path = real_file(realdata / "metabric" / "brca_metabric_clinical_data.tsv.gz")
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3).set_index("Patient ID")
     known = (table[RECEPTORS] != "NA").all(axis=1)
     triple_negative = (table[RECEPTORS] == "Negative").all(axis=1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from realfile import real_file
 
 from reclaim.sources.xena import patients, read_phenotype, tumour_normal_counts
 
@@ -33,9 +34,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def phenotype(realdata: Path) -> pd.DataFrame:
-    path = realdata / "xena" / "TcgaTargetGTEX_phenotype.txt.gz"
-    if not path.is_file():
-        pytest.skip(f"no real data at {path}: set RECLAIM_REALDATA")
+    path = real_file(realdata / "xena" / "TcgaTargetGTEX_phenotype.txt.gz")
     return read_phenotype(path, Counter())
 
 

@@ -23,7 +23,7 @@ from reclaim.simulate.genome import BEYOND_REAL, blacklist_gz, chromosome_sizes
 from reclaim.simulate.internet import simulate_study
 from reclaim.sources.chip_atlas_tables import ITSELF
 from reclaim.sources.experiment_list import index_experiments, read_experiments
-from reclaim.sources.load_regions import BLACKLISTED, NO_FILE, load_regions
+from reclaim.sources.load_regions import BLACKLISTED, NO_FILE, OTHER_GENOME, load_regions
 from reclaim.sources.requests import CHIP_ATLAS_LIST, requests_for, requests_for_peaks
 from reclaim.study import Study
 
@@ -186,10 +186,21 @@ def test_plain_and_packed_files_read_alike(simulated: Simulated) -> None:
     assert after.regions.equals(before.regions)
 
 
-def test_a_file_of_another_genome_makes_the_data_set_absent(simulated: Simulated) -> None:
-    experiment = simulated.choice.experiments[0]
-    simulated.place(experiment, True).unlink(missing_ok=True)
-    simulated.place(experiment).write_text("1\t10\t20\tpeak\t5\n")
+def test_a_file_of_another_genome_leaves_its_experiment_out(simulated: Simulated) -> None:
+    first, *others = simulated.choice.experiments
+    simulated.place(first, True).unlink(missing_ok=True)
+    simulated.place(first).write_text("1\t10\t20\tpeak\t5\n")
+    binding, ledger = simulated.load()
+    assert list(binding.experiments["experiment"]) == others
+    assert set(binding.regions["experiment"]) == set(others)
+    assert ledger.status == "present"
+    assert ledger.dropped[OTHER_GENOME] == 1
+
+
+def test_files_of_another_genome_alone_make_the_data_set_absent(simulated: Simulated) -> None:
+    for experiment in simulated.choice.experiments:
+        simulated.place(experiment, True).unlink(missing_ok=True)
+        simulated.place(experiment).write_text("1\t10\t20\tpeak\t5\n")
     _, ledger = simulated.load()
     assert ledger.status == "absent"
     assert "no region lies on a known chromosome (it has '1'" in ledger.reason

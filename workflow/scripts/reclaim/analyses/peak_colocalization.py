@@ -133,7 +133,8 @@ def _estimate(
     flags: list[str] = []
     notes = [f"odds ratio {own['crude_odds_ratio']:.3g} without strata"]
     comparable = (table["stratum"] == SAME_CELLS).to_numpy()
-    ranked = rank_among(table["effect"], [int(np.flatnonzero(table.index == own.name)[0])], comparable)
+    claimed = table["effect"] * (-1 if test.expected == "negative" else 1)
+    ranked = rank_among(claimed, [int(np.flatnonzero(table.index == own.name)[0])], comparable)
     rank, others = ranked["rank"].iloc[0], int(ranked["n_comparators"].iloc[0])
     if own["stratum"] == OTHER_CELLS:
         flags.append("other_cells")

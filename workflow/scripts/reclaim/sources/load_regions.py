@@ -32,6 +32,7 @@ from reclaim.sources.peak_files import read_peaks
 
 BLACKLISTED = "regions in the blacklist of regions that gather reads in every experiment"
 NO_FILE = "chosen experiments whose peaks ChIP-Atlas does not have"
+OTHER_GENOME = "chosen experiments whose peaks all lie on unknown chromosomes"
 
 
 def load_regions(
@@ -68,14 +69,21 @@ def _chip_atlas(
     blacklist: pd.DataFrame,
     dropped: Counter[str],
 ) -> Binding:
-    found = []
-    there = [one for one in choice.chosen if one.experiment in paths]
-    dropped[NO_FILE] += len(choice.chosen) - len(there)
-    if not there:
-        raise AbsentData("ChIP-Atlas has no peaks of any chosen experiment")
-    for one in there:
-        peaks = read_peaks(paths[one.experiment], sizes, dropped)
+    there, found, last = [], [], "ChIP-Atlas has no peaks of any chosen experiment"
+    for one in choice.chosen:
+        if one.experiment not in paths:
+            dropped[NO_FILE] += 1
+            continue
+        try:
+            peaks = read_peaks(paths[one.experiment], sizes, dropped)
+        except AbsentData as reason:
+            dropped[OTHER_GENOME] += 1
+            last = str(reason)
+            continue
+        there.append(one)
         found.append(as_regions(_allowed(peaks, blacklist, dropped), one.experiment))
+    if not there:
+        raise AbsentData(last)
     experiments = pd.DataFrame(
         {
             "experiment": [one.experiment for one in there],
