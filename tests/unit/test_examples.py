@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -341,6 +342,25 @@ def test_study_page_explains_every_key() -> None:
         keys = {field.alias or name for name, field in model.model_fields.items()}
         assert keys <= words, model
     assert set(get_args(Role)) <= first_cells(section(text, "6"))
+
+
+def test_the_claim_of_peaks_agrees_where_it_is_planted(tmp_path: Path) -> None:
+    """Through the whole workflow: regions that any antigen binds, and candidate elements at the strongest peaks."""
+    block = next(one for one in blocks() if one.tag == "yaml claim" and "peak_colocalization" in one.text)
+    path = with_claims(tmp_path, block.text)
+    done = snakemake(
+        tmp_path / "work", "results/as_claimed/claims.tsv", "--config", f"studies=['{path}']", "panel=false"
+    )
+    assert done.returncode == 0, done.stdout
+    results = tmp_path / "work" / "results" / "as_claimed"
+    rows = pd.read_csv(results / "evidence.tsv", sep="\t", keep_default_na=False).set_index("test")
+    assert list(rows["outcome"]) == ["agrees", "agrees"]
+    assert rows["note"].str.contains("rank 1 among 37").all()
+    # Other regions, and another number of peaks.
+    assert rows.loc["ikzf1_fos", "n"] > rows.loc["ikzf1_fos_strongest", "n"]
+    assert json.loads(rows.loc["ikzf1_fos_strongest", "groups"])["FOS"] <= 2000
+    claims = pd.read_csv(results / "claims.tsv", sep="\t")
+    assert list(claims["verdict"]) == ["consistent"]
 
 
 def choices(model: Any, key: str) -> set[str]:
