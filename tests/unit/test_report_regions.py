@@ -32,7 +32,6 @@ from report_results import (
 from reclaim.analyses.peak_colocalization import peak_colocalization
 from reclaim.claim_tests import PeakColocalization
 from reclaim.colocalization import SHIFTS
-from reclaim.dataset import Tier
 from reclaim.evidence import FLAGS, Setting
 from reclaim.regions import EXPERIMENTS, SCORES, Binding, as_regions, no_rows
 from reclaim.report.chip_atlas_view import SHOWN_AT_ONCE, q_limit
@@ -446,7 +445,7 @@ def test_the_page_of_a_claim_from_peaks() -> None:
     )
     test = study.claims[0].tests[0]
     assert isinstance(test, PeakColocalization)
-    (estimate,), found = peak_colocalization(test, simulated_binding(), {}, Tier(**builders.MATCHED), seed=1)
+    (estimate,), found = peak_colocalization(test, simulated_binding(), {}, "matched", seed=1)
     known = {name: getattr(peaks_row(), name) for name in Setting.__dataclass_fields__}
     setting = Setting(**known | {"run": "public"})
     full = setting.table("any", "log_odds_ratio", {str(key): found[key] for key in found})

@@ -197,7 +197,7 @@ def recovered(a_study: Study, world: World, folder: Path) -> tuple[float, float,
         )
     binding, _ = load_regions(one, receipt, store, genome, choice)
     sites = {"genes": read_tss(genome["genes"], None, Counter())}
-    (estimate,), table = peak_colocalization(test, binding, sites, one.tier, seed=1)
+    (estimate,), table = peak_colocalization(test, binding, sites, one.tier.name, seed=1)
     own = int(np.flatnonzero(table["feature"] == "FOS")[0])
     comparable = (table["stratum"] == SAME_CELLS).to_numpy()
     rank = rank_among(table["effect"], [own], comparable)["rank"].iloc[0]

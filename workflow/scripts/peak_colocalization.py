@@ -7,7 +7,8 @@ from reclaim.sources.load_genome import load_genome
 
 def analyse(test, inputs):
     """The adjusted overlap of query and partner."""
-    return peak_colocalization(test, inputs.binding, inputs.genome, inputs.dataset.tier, inputs.seed)
+    tier = inputs.tier([test.query, test.partner])
+    return peak_colocalization(test, inputs.binding, inputs.genome, tier, inputs.seed)
 
 
 run_region_job(snakemake, analyse, load_genome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -257,23 +258,59 @@ class PeakColocalization(AnyTest):
 
 
 class TargetGenes(AnyTest):
-    """Whether named genes have a peak near their transcription start."""
+    """Log odds ratio of named genes to have a peak near their transcription start, against comparable genes:
+    equally expressed, and in surroundings that as many other peaks share."""
 
     analysis: Literal["target_genes"]
     query: Antigen
     genes: list[Gene] = Field(min_length=1)
-    window_bp: int = Field(5000, ge=1)
-    partner: Antigen | None = Field(None, description="Must lie in the same region.")
-    motif: str | None = Field(None, description="JASPAR matrix that must lie in the same region.")
+    window_bp: int = Field(5000, ge=1, description="How far a peak may lie from a transcription start.")
+    partner: list[Antigen] = Field(
+        default_factory=list,
+        description="A peak counts only where one of these has a peak too. Genes that the query binds are then "
+        "compared with each other.",
+    )
+    expected: Sign = "positive"
+
+    @model_validator(mode="after")
+    def _inputs(self) -> TargetGenes:
+        _check_inputs(self, {}, {"expression": "DATA_SET"})
+        if len(set(self.genes)) < len(self.genes):
+            raise ValueError("a gene stands twice; name each once")
+        return self
 
 
 class BoundAndDeregulated(AnyTest):
-    """Log odds ratio between being bound and responding to a perturbation."""
+    """Log odds ratio between having a peak near the transcription start and responding to a perturbation, within
+    strata of expression and of how many other peaks are near."""
 
     analysis: Literal["bound_and_deregulated"]
     query: Antigen
-    window_bp: int = Field(5000, ge=1)
-    expected: Sign
+    window_bp: int = Field(5000, ge=1, description="How far a peak may lie from a transcription start.")
+    response: Literal["falls", "rises"] = Field(description="What the bound genes do.")
+    among: Literal["measured", "responding"] = Field(
+        "measured",
+        description="measured: against all other genes. responding: only among genes that fall or rise, which of "
+        "the two.",
+    )
+    method: Literal["strata", "fisher", "prerank"] = Field(
+        "strata",
+        description="strata: Mantel-Haenszel over strata; fisher: without strata; prerank: enrichment of the bound "
+        "genes in the ranking of the response.",
+    )
+    max_q: float = Field(0.05, gt=0, le=1, description="Genes that respond: q-values below this.")
+    expected: Sign = "positive"
+
+    @model_validator(mode="after")
+    def _inputs(self) -> BoundAndDeregulated:
+        _check_inputs(
+            self, {"peaks": "DATA_SET", "ranking": "{test: ID of a differential_expression test}"}, {}
+        )
+        if self.method == "prerank" and self.among == "responding":
+            raise ValueError(
+                "prerank ranks all genes; take `among: responding` out, or choose another method"
+            )
+        return self
 
 
 class Dependency(AnyTest):
@@ -301,6 +338,19 @@ class Lookup(AnyTest):
     exclude: Selection = Field(
         default_factory=dict, description="Rows that must not count, such as own papers."
     )
+
+
+def _check_inputs(test: AnyTest, needed: Mapping[str, str], allowed: Mapping[str, str]) -> None:
+    """Inputs under `with` that a test must, or may, have: name -> what stands there."""
+    every = {**needed, **allowed}
+    for name, form in needed.items():
+        if name not in test.with_:
+            raise ValueError(f"needs a further input; add with: {{{name}: {form}}}")
+    for name, value in test.with_.items():
+        if name not in every:
+            raise ValueError(f"with: {name} is no input of this test; expected {' and '.join(every)}")
+        if isinstance(value, ResultOf) != every[name].startswith("{"):
+            raise ValueError(f"with: {name} is of another kind; expected {{{name}: {every[name]}}}")
 
 
 ClaimTest = Annotated[
@@ -332,9 +382,15 @@ NEEDS: dict[str, frozenset[str]] = {
     "event_share": frozenset({"expression", "clinical"}),
     "peak_colocalization": frozenset({"regions"}),
     "target_genes": frozenset({"regions"}),
-    "bound_and_deregulated": frozenset({"regions"}),
+    "bound_and_deregulated": frozenset({"expression"}),
     "dependency": frozenset({"expression"}),
     "target_shift": frozenset({"expression"}),
     "lookup": frozenset({"clinical"}),
 }
 """Analysis -> the kinds of data set it runs on."""
+
+BESIDE: dict[str, str] = {"peaks": "regions", "expression": "expression"}
+"""Name of a further input -> the kind of data set it is."""
+
+ON_REGIONS = frozenset({"peak_colocalization", "target_genes", "bound_and_deregulated"})
+"""Analyses that look at regions of the genome, in their data sets or beside them."""

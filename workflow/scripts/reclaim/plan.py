@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from reclaim.calibration.unswapped import SWAPPED_TESTS
-from reclaim.claim_tests import ClaimTest, DifferentialExpression, PeakColocalization, ResultOf
+from reclaim.claim_tests import (
+    BESIDE,
+    ON_REGIONS,
+    ClaimTest,
+    DifferentialExpression,
+    PeakColocalization,
+    ResultOf,
+)
 from reclaim.config import WORLDS, Config, check_config
 from reclaim.dataset import ChipAtlasDataset, kind_of
 from reclaim.decisions import Bound, Conjunction, Specific
@@ -46,6 +53,7 @@ class AnalysisJob:
     study: str
     analysis: str
     datasets: list[str]
+    """Those that tests run on, and those that they take in beside."""
     data: list[str]
     """Canonical files of each data set in turn."""
     ledgers: list[str]
@@ -185,7 +193,8 @@ class Plan:
 
     def _analysis(self, study: Study, analysis: str) -> AnalysisJob:
         tests = [(claim, test) for claim, test in study.tests() if test.analysis == analysis]
-        names = [name for name in study.datasets if any(name in test.datasets for _, test in tests)]
+        used = {name for _, test in tests for name in [*test.datasets, *_beside(test)]}
+        names = [name for name in study.datasets if name in used]
         folder = f"results/{{run}}/{study.id}"
         rankings = [
             f"{ranking.test}/{name}"
@@ -209,7 +218,7 @@ class Plan:
             genome={
                 name: f"{folder}/receipts/{name}.json"
                 for name in study.genome_tables()
-                if any(kind_of(study.datasets[one]) == "regions" for one in names)
+                if analysis in ON_REGIONS
             },
             results=(results := [f"{test.id}/{name}" for _, test in tests for name in test.datasets]),
             curves=results if analysis == "survival" else [],
@@ -297,6 +306,11 @@ def _libraries(study: Study, analysis: str, tests: Sequence[ClaimTest]) -> list[
     sets = [one for name, one in study.gene_sets.items() if name in named]
     used = {one.library for one in sets if isinstance(one, LibrarySet)}
     return [name for name in study.libraries if name in used]
+
+
+def _beside(test: ClaimTest) -> list[str]:
+    """Data sets that a test takes in beside those it runs on."""
+    return [name for role, name in test.with_.items() if role in BESIDE and isinstance(name, str)]
 
 
 def _named_sets(test: ClaimTest) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from reclaim.claim_tests import NEEDS, ClaimTest, ResultOf
+from reclaim.claim_tests import BESIDE, NEEDS, ClaimTest, ResultOf
 from reclaim.dataset import kind_of
 from reclaim.errors import did_you_mean
 from reclaim.marked_yaml import Step
@@ -66,6 +66,13 @@ def _of_tests(study: Study) -> Iterator[Mistake]:
                         [*where, "datasets"],
                         f"{test.analysis} runs on {' or '.join(sorted(NEEDS[test.analysis]))}, but data set {name!r} "
                         f"holds {kind_of(study.datasets[name])}; name another data set",
+                    )
+            for role, beside in test.with_.items():
+                known = role in BESIDE and isinstance(beside, str) and beside in study.datasets
+                if known and (kind := kind_of(study.datasets[str(beside)])) != BESIDE[role]:
+                    yield (
+                        [*where, "with"],
+                        f"{role} are {BESIDE[role]}, but data set {beside!r} holds {kind}; name another data set",
                     )
             pools = Counter(
                 study.datasets[name].patients

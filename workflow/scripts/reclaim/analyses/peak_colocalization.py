@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reclaim.claim_tests import PeakColocalization
 from reclaim.colocalization import SHIFTS, circular_shift_p, colocalization, rank_among
 from reclaim.comparators import OTHER_CELLS, SAME_CELLS
-from reclaim.dataset_base import TIER_OF, Closeness, Tier
+from reclaim.dataset_base import TierName
 from reclaim.errors import AbsentData, did_you_mean
 from reclaim.evidence import Estimate
 from reclaim.intervals import Intervals
@@ -36,7 +36,11 @@ class Universe:
 
 
 def peak_colocalization(
-    test: PeakColocalization, binding: Binding, genome: Mapping[str, pd.DataFrame], tier: Tier, seed: int
+    test: PeakColocalization,
+    binding: Binding,
+    genome: Mapping[str, pd.DataFrame],
+    tier: TierName,
+    seed: int,
 ) -> tuple[list[Estimate], pd.DataFrame]:
     """The estimate for query and partner, and one row of full results per antigen but the query.
 
@@ -68,7 +72,7 @@ def peak_colocalization(
     ).iloc[0]
     p_value = min(1.0, 2 * min(shifted["p_greater"], shifted["p_less"]))
     own = table[table["partner"] == partner].iloc[0]
-    return [_estimate(test, binding, universe, table, own, p_value, tier)], table.drop(columns="partner")
+    return [_estimate(test, universe, table, own, p_value, tier)], table.drop(columns="partner")
 
 
 def make_universe(test: PeakColocalization, binding: Binding, genome: Mapping[str, pd.DataFrame]) -> Universe:
@@ -123,12 +127,11 @@ def _near_a_start(
 
 def _estimate(
     test: PeakColocalization,
-    binding: Binding,
     universe: Universe,
     table: pd.DataFrame,
     own: pd.Series,
     p_value: float,
-    tier: Tier,
+    tier: TierName,
 ) -> Estimate:
     flags: list[str] = []
     notes = [f"odds ratio {own['crude_odds_ratio']:.3g} without strata"]
@@ -140,9 +143,6 @@ def _estimate(
         flags.append("other_cells")
     elif np.isfinite(rank):
         notes.append(f"rank {rank:g} among {others} other antigens of the same cells")
-    pair = binding.experiments[binding.experiments["antigen"].isin([test.query, test.partner])]
-    worst: Closeness = max(pair["system"], key=list(TIER_OF).index)
-    system = max(tier.system, worst, key=list(TIER_OF).index)
     estimate = Estimate(
         method=METHOD,
         feature=test.partner,
@@ -150,7 +150,7 @@ def _estimate(
         n=int(own["n_regions"]),
         n_events=int(own["n_both"]),
         groups={test.query: int(own["n_query"]), test.partner: int(own["n_partner"])},
-        tier=tier.model_copy(update={"system": system}).name,
+        tier=tier,
     )
     if set(universe.few) & {test.query, test.partner}:
         flags.append("few_peaks")
