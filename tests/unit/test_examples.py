@@ -469,6 +469,14 @@ def test_errors_read_as_documented(message: str, tmp_path: Path) -> None:
 
 
 OF_EXPRESSION = {
+    "features: probe and annotation go together": (
+        "expression: ncbi_counts",
+        "expression: series_matrix, features: probe",
+    ),
+    "are not those of annotation GPL96": (
+        "expression: ncbi_counts",
+        "expression: series_matrix, features: probe, platform: GPL570, annotation: GPL96",
+    ),
     "has a list supplementary of its files": ("expression: ncbi_counts", "expression: supplementary"),
     "runs on expression, but data set 'cohort_a' holds mutations": ("[tissue]", "[tissue, cohort_a]"),
     "give either gene or gene_set": ("{gene: CXCL10}", "{gene: CXCL10, gene_set: sting_panel}"),

@@ -17,7 +17,13 @@ from reclaim.retrieve.receipt import Receipt
 from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.gdc import files_answer, star_counts_tsv
-from reclaim.simulate.geo import count_table_gz, ncbi_annotation_gz, ncbi_counts_gz, series_matrix_gz
+from reclaim.simulate.geo import (
+    count_table_gz,
+    ncbi_annotation_gz,
+    ncbi_counts_gz,
+    platform_annotation_gz,
+    series_matrix_gz,
+)
 from reclaim.simulate.hgnc import FIRST_ID, hgnc_complete_set
 from reclaim.simulate.xena import clinical_matrix, matrix_gz, phenotype_gz, probemap
 from reclaim.sources.gdc import data_url
@@ -191,6 +197,103 @@ def test_what_the_service_does_not_have_is_absent(tmp_path, symbols):
     receipt = Receipt(dataset="a", status="absent", reason="404 Not Found", files=[])
     data, ledger = load_expression(arrays(), receipt, tmp_path, symbols)
     assert (ledger.status, ledger.reason, data.n_obs) == ("absent", "404 Not Found", 0)
+
+
+# GEO: probes
+
+PROBE_VALUES = pd.DataFrame(
+    [[5.0, 5, 5], [8, 9, 10], [4, 5, 6.5], [7, 7, 7], [12, 12, 12], [3, 3, 3], [2, 2, 2]],
+    index=["dim", "bright", "old", "no_id", "shared", "control", "unlisted"],
+    columns=["GSM1", "GSM2", "GSM3"],
+)
+
+
+def probes(**keys):
+    return arrays(features="probe", annotation="GPL1", **keys)
+
+
+def probe_files(rows=None, **changes) -> dict[str, bytes]:
+    """TREX1 by two probes; STING1 under its previous symbol; CXCL10 without an Entrez id; a probe of two genes."""
+    first, second = str(FIRST_ID), str(FIRST_ID + 1)
+    rows = rows or {
+        "dim": ("TREX1", first),
+        "bright": ("TREX1", first),
+        "old": ("SIMOLD1", second),
+        "no_id": ("CXCL10", ""),
+        "shared": ("TREX1///SIMOLD1", f"{first}///{second}"),
+        "control": ("", ""),
+        "elsewhere": ("CXCL10", ""),
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["symbol", "entrez"]).assign(title="")
+    return {
+        "series_matrix": series_matrix_gz("GSE1", samples(**changes), PROBE_VALUES),
+        "annotation": platform_annotation_gz("GPL1", table),
+    }
+
+
+def test_probes_come_under_the_approved_symbols_of_their_genes(tmp_path, symbols):
+    data, ledger = load(probes(), tmp_path, symbols, probe_files())
+    assert data.to_df().to_dict("list") == {
+        "TREX1": [8, 9, 10],  # the brighter of its own two, though a third, of two genes, is brighter still
+        "STING1": [4, 5, 6.5],
+        "CXCL10": [7, 7, 7],
+        "control": [3, 3, 3],
+        "unlisted": [2, 2, 2],
+    }
+    assert data.var["feature"].tolist() == ["bright", "old", "no_id", "control", "unlisted"]
+    assert data.var["entrez"].tolist() == [str(FIRST_ID), str(FIRST_ID + 1), "", "", ""]
+    assert (ledger.status, ledger.simulated) == ("present", True)
+    assert ledger.dropped == {
+        "probes of several genes, dropped": 1,
+        "probes that the platform's annotation names no gene of": 1,
+        "probes that the platform's annotation does not list": 1,
+        "probes whose gene has another symbol today than in the platform's annotation": 1,
+        "probes looked up by symbol, for want of an Entrez id that HGNC knows": 1,
+        "features left out for a brighter one of the same gene": 1,
+        "features without a symbol, under their own id": 2,
+    }
+
+
+def test_the_entrez_id_decides_where_the_symbol_could_mean_two_genes(tmp_path, symbols):
+    files = probe_files(rows={"old": ("SIMSHARED", str(FIRST_ID + 1))})
+    data, _ = load(probes(), tmp_path, symbols, files)
+    assert data.to_df()["STING1"].tolist() == [4, 5, 6.5]
+
+
+def test_linear_intensities_of_probes_are_logged(tmp_path, symbols):
+    files = probe_files()
+    files["series_matrix"] = series_matrix_gz("GSE1", samples(), 2**PROBE_VALUES)
+    data, _ = load(probes(), tmp_path, symbols, files)
+    assert data.uns["unit"] == "log2_intensity"
+    assert data.to_df()["TREX1"].tolist() == pytest.approx([8, 9, 10])
+
+
+@pytest.mark.parametrize(
+    ("platform", "found"), [(["GPL1", "GPL96", "GPL96"], "GPL96"), ("GPL9", "GPL9"), ("", "none named")]
+)
+def test_samples_of_another_platform_are_absent(platform, found, tmp_path, symbols):
+    reason = why_absent(probes(), tmp_path, symbols, probe_files(platform=platform))
+    assert reason == f"platform: {found}; expected GPL1, whose annotation names the probes"
+
+
+@pytest.mark.parametrize(
+    ("rows", "listed"), [({"another": ("TREX1", "")}, 0), ({"dim": ("", ""), "shared": ("A///B", "")}, 2)]
+)
+def test_probes_without_any_gene_are_absent(rows, listed, tmp_path, symbols):
+    reason = why_absent(probes(), tmp_path, symbols, probe_files(rows=rows))
+    assert reason == (
+        f"the platform's annotation lists {listed} of the 7 probes (such as dim) and names the one gene of none; "
+        "expected the probes of its platform"
+    )
+
+
+def test_the_annotation_of_another_platform_stops_the_run(tmp_path, symbols):
+    files = probe_files()
+    files["annotation"] = platform_annotation_gz("GPL96", PROBE_VALUES.assign(symbol="", entrez="", title=""))
+    with pytest.raises(
+        UserError, match=r"GPL1.annot.gz: the annotation of GPL96; expected that of GPL1: delete"
+    ):
+        load(probes(), tmp_path, symbols, files)
 
 
 # GEO: supplementary tables

@@ -73,6 +73,19 @@ def test_the_last_three_digits_of_a_series_are_its_folder(series, folder):
     assert f"/geo/series/{folder}/{series}/matrix/" in url
 
 
+@pytest.mark.parametrize(
+    ("platform", "folder"), [("GPL10558", "GPL10nnn"), ("GPL6480", "GPL6nnn"), ("GPL570", "GPLnnn"), ("GPL96", "GPLnnn")]
+)  # fmt: skip
+def test_probes_with_the_annotation_of_their_platform(platform, folder):
+    found = urls(
+        source="geo", series="GSE42872", expression="series_matrix", features="probe", annotation=platform
+    )
+    assert found == {
+        "series_matrix": "https://ftp.ncbi.nlm.nih.gov/geo/series/GSE42nnn/GSE42872/matrix/GSE42872_series_matrix.txt.gz",
+        "annotation": f"https://ftp.ncbi.nlm.nih.gov/geo/platforms/{folder}/{platform}/annot/{platform}.annot.gz",
+    }
+
+
 def test_counts_of_ncbi():
     found = urls(source="geo", series="GSE270890", expression="ncbi_counts")
     assert found == {

@@ -263,6 +263,42 @@ def test_pairs_of_a_series_read_back(tmp_path: Path) -> None:
         assert [sorted(pair) for pair in pairs] == [["case", "control"]] * 4
 
 
+def array(**keys: Any) -> dict[str, Any]:
+    """A series whose rows are probes."""
+    return geo(expression="series_matrix", features="probe", annotation="GPL570", **keys)
+
+
+def test_arrays_of_probes_come_back_as_the_genes_that_were_planted(tmp_path: Path) -> None:
+    """Two series of one platform: one annotation names the probes of both."""
+    probes = small(a=array(samples={"platform": "GPL570"}), b=array(series="GSE2"))
+    genes = small(a=geo(expression="series_matrix"), b=geo(series="GSE2", expression="series_matrix"))
+    simulate_study(probes, "as_claimed", 1, tmp_path / "probes")
+    simulate_study(genes, "as_claimed", 1, tmp_path / "genes")
+    for name in "ab":
+        data, ledger = loaded(probes, name, tmp_path / "probes")
+        plain, _ = loaded(genes, name, tmp_path / "genes")
+        assert (ledger.status, ledger.simulated) == ("present", True)
+        assert set(data.obs["platform"]) == {"GPL570"}
+        # Read gene by gene, the same values: no dim, shared or foreign probe has taken a gene's place.
+        named = [gene for gene in data.var_names if not gene.startswith("ILMN_")]
+        assert sorted(named) == sorted(plain.var_names) == sorted(all_genes(probes))
+        assert np.asarray(data[:, plain.var_names].X) == pytest.approx(np.asarray(plain.X))
+        effect = data.to_df()["GENE1"].groupby(data.obs["group"]).mean()
+        assert effect["case"] - effect["control"] > EFFECT["as_claimed"] / 2
+        for what in (
+            "probes of several genes, dropped",
+            "probes that the platform's annotation names no gene of",
+        ):
+            assert ledger.dropped[what] > 50
+        assert data.n_vars > len(named)  # those of no gene, under their own names
+
+
+def test_a_series_of_a_chosen_platform_has_its_samples(tmp_path: Path) -> None:
+    a_study = small(a=geo(expression="series_matrix", platform="GPL96"), b=geo(series="GSE2"))
+    simulate_study(a_study, "as_claimed", 1, tmp_path)
+    assert set(loaded(a_study, "a", tmp_path)[0].obs["platform"]) == {"GPL96"}
+
+
 def test_two_matrices_of_a_hub_hold_the_same_samples(tmp_path: Path) -> None:
     counts = xena() | {"matrix": "c.gz", "values": "log2_expected_count_plus_1"}
     a_study = small(a=xena(), b=counts)

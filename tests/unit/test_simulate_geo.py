@@ -22,9 +22,12 @@ from reclaim.simulate.geo import (
     count_workbook,
     ncbi_annotation_gz,
     ncbi_counts_gz,
+    platform_annotation_gz,
     series_matrix_gz,
 )
+from reclaim.simulate.probes import array_of, probe_values
 from reclaim.sources.geo_counts import read_count_table, read_ncbi_counts
+from reclaim.sources.platform_annotation import read_platform_annotation
 from reclaim.sources.series_matrix import read_series_matrix
 
 SAMPLES = pd.DataFrame(
@@ -50,10 +53,20 @@ GENES = pd.DataFrame(
     {"GeneID": ["115004", "11277"], "Symbol": ["CGAS", "TREX1"], "GeneType": "protein-coding"}
 )
 
+PROBES = pd.DataFrame(
+    {
+        "title": ["three prime repair exonuclease 1", "one///two", ""],
+        "symbol": ["TREX1", "DDR1///MIR4640", ""],
+        "entrez": ["11277", "780///100616237", ""],
+    },
+    index=["ILMN_1", "1007_s_at", "AFFX-BioB-3_at"],
+)
+
 WRITERS: dict[str, Callable[[], bytes]] = {
     "series_matrix.txt.gz": lambda: series_matrix_gz("GSE1", SAMPLES, VALUES),
     "counts.tsv.gz": lambda: ncbi_counts_gz(NCBI),
     "annotation.tsv.gz": lambda: ncbi_annotation_gz(GENES),
+    "annot.gz": lambda: platform_annotation_gz("GPL570", PROBES),
     "table.txt.gz": lambda: count_table_gz(COUNTS, "gene"),
     "workbook.xlsx": lambda: count_workbook(COUNTS, undeclared=OTHER),
 }
@@ -128,6 +141,47 @@ def test_ncbi_files_come_back(tmp_path: Path) -> None:
     assert not +ledger
     header = gzip.decompress(ncbi_annotation_gz(GENES)).decode().splitlines()[0]
     assert header.split("\t") == list(ANNOTATION)
+
+
+def test_the_annotation_of_a_platform_comes_back(tmp_path: Path) -> None:
+    content = platform_annotation_gz("GPL570", PROBES)
+    ledger: Counter[str] = Counter()
+    table = read_platform_annotation(written(tmp_path, "GPL570.annot.gz", content), ledger)
+    assert table.to_dict() == PROBES[["symbol", "entrez"]].to_dict()
+    assert table.attrs["platform"] == "GPL570"
+    assert not +ledger
+    lines = gzip.decompress(content).decode().splitlines()
+    assert (lines[0], lines[-1]) == ("^Annotation", "!platform_table_end")
+    header = lines[lines.index("!platform_table_begin") + 1].split("\t")
+    assert header[:5] == ["ID", "Gene title", "Gene symbol", "Gene ID", "UniGene title"]
+    assert header[-1] == "GO:Component ID"
+    assert len(header) == 21
+
+
+def test_an_array_has_the_traps_of_real_ones_around_every_kind_of_gene() -> None:
+    array = array_of([f"G{number}" for number in range(60)])
+    assert array.index.is_unique
+    assert array["kind"].value_counts().to_dict() == {"main": 60, "dim": 20, "shared": 9, "geneless": 3}
+    assert (array["symbol"].str.contains("///") == (array["kind"] == "shared")).all()
+    assert ((array["symbol"] == "") == (array["kind"] == "geneless")).all()
+    main = array[array["kind"] == "main"]
+    old = main["symbol"].str.startswith("SIMOLD")  # named by the Entrez id alone
+    assert main["entrez"][old].ne("").all()
+    without_id = main["entrez"] == ""  # named by the symbol alone
+    assert old.sum() == 12
+    assert without_id.sum() == 12
+
+
+def test_a_main_probe_reads_its_gene_and_the_others_read_something_else() -> None:
+    array = array_of(["A", "B"])
+    genes = pd.DataFrame([[4.0, 6.0], [3.0, 9.0]], index=["A", "B"], columns=["GSM1", "GSM2"])
+    values = probe_values(array, genes, np.random.default_rng(1))
+    by_kind = {(row.kind, row.gene): values.loc[str(probe)].tolist() for probe, row in array.iterrows()}
+    assert by_kind["main", 0] == [4, 6]
+    assert by_kind["main", 1] == [3, 9]
+    assert by_kind["dim", 0] == [2, 3]
+    assert by_kind["shared", 0] == [5, 10]
+    assert list(array["kind"]) == ["dim", "main", "shared", "geneless", "main"]
 
 
 @pytest.mark.parametrize("separator", ["\t", ","])

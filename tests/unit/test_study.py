@@ -181,6 +181,37 @@ def test_a_good_file_of_expression_is_read(tmp_path: Path) -> None:
     assert list(study.references()) == ["hallmark", "hgnc"]
 
 
+PROBES = {"expression": "series_matrix", "features": "probe", "annotation": "GPL570"}
+
+
+@pytest.mark.parametrize("platform", [{}, {"platform": "GPL570"}])
+def test_probes_come_with_the_platform_that_names_their_genes(
+    platform: dict[str, str], tmp_path: Path
+) -> None:
+    values = expression_study()
+    values["datasets"]["a"] |= PROBES | platform
+    read_study(write_study(values, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"annotation": None}, "features: probe and annotation go together"),
+        ({"features": "symbol"}, "features: probe and annotation go together"),
+        ({"expression": "ncbi_counts"}, "and only with expression: series_matrix"),
+        ({"platform": "GPL96"}, "the probes of platform GPL96 are not those of annotation GPL570"),
+        ({"annotation": "hgu133plus2"}, "annotation: found 'hgu133plus2'"),
+    ],
+)
+def test_probes_without_their_annotation_are_told(
+    changes: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    values = expression_study()
+    values["datasets"]["a"] |= PROBES | changes
+    (found,) = mistakes_of(values, tmp_path)
+    assert expected in found
+
+
 def test_an_unknown_set_is_told_with_the_nearest(tmp_path: Path) -> None:
     found = mistakes_of(
         expression_study(expression_test(), enrichment_test(), enrichment_test("b", gene_set="inf")), tmp_path

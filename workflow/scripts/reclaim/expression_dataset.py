@@ -100,8 +100,13 @@ class GeoDataset(DatasetBase, ExpressionKeys):
     platform: Annotated[str, Field(pattern=r"^GPL\d+$")] | None = Field(
         None, description="Which platform's series matrix, where the series has several."
     )
-    features: Literal["symbol", "ensembl", "entrez"] = Field(
-        "symbol", description="What names the features of supplementary tables or of the series matrix."
+    features: Literal["symbol", "ensembl", "entrez", "probe"] = Field(
+        "symbol",
+        description="What names the features of supplementary tables or of the series matrix. probe: names of an "
+        "array's probes, which need `annotation`.",
+    )
+    annotation: Annotated[str, Field(pattern=r"^GPL\d+$")] | None = Field(
+        None, description="The platform whose annotation names the gene of each probe, with features: probe."
     )
     supplementary: list[SupplementaryTable] = Field(default_factory=list)
 
@@ -111,6 +116,21 @@ class GeoDataset(DatasetBase, ExpressionKeys):
             raise ValueError(
                 "expression: supplementary, and only that, has a list `supplementary` of its files; "
                 "add or remove it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _probes(self) -> GeoDataset:
+        probes = self.features == "probe"
+        if probes != bool(self.annotation) or (probes and self.expression != "series_matrix"):
+            raise ValueError(
+                "features: probe and annotation go together, and only with expression: series_matrix; give both or "
+                "neither: annotation is the platform that names the gene of each probe, such as GPL570"
+            )
+        if self.annotation and self.platform not in (None, self.annotation):
+            raise ValueError(
+                f"the probes of platform {self.platform} are not those of annotation {self.annotation}; give the "
+                "same accession"
             )
         return self
 

@@ -151,7 +151,8 @@ def _source(dataset: Dataset) -> str:
                 "ncbi_counts": "NCBI’s counts",
                 "supplementary": "supplementary counts",
             }
-            return f"GEO, series {dataset.series}, {what[dataset.expression]}"
+            named = f", probes named by {dataset.annotation}" if dataset.annotation else ""
+            return f"GEO, series {dataset.series}, {what[dataset.expression]}{named}"
         case XenaDataset():
             return f"UCSC Xena, {dataset.hub}, {dataset.matrix}"
         case GdcDataset():

@@ -41,11 +41,13 @@ from reclaim.simulate.geo import (
     count_workbook,
     ncbi_annotation_gz,
     ncbi_counts_gz,
+    platform_annotation_gz,
     series_matrix_gz,
 )
 from reclaim.simulate.hgnc import FIRST_ID
 from reclaim.simulate.outcomes import Outcomes, endpoint_of
 from reclaim.simulate.pairs import couple
+from reclaim.simulate.probes import array_of, probe_values
 from reclaim.simulate.variation import MARKERS, variation
 from reclaim.simulate.xena import clinical_matrix, matrix_gz, phenotype_gz, probemap, with_old_names
 from reclaim.sources.gdc import data_url
@@ -243,16 +245,18 @@ def _geo(
         }
     accessions = [f"GSM{90_000_000 + number}" for number in range(reads.shape[1])]
     samples = expression.samples.set_axis(accessions)
-    samples = samples.assign(source_name="SIMULATED", organism="Homo sapiens", platform="GPL0")
+    platform = dataset.annotation or dataset.platform or samples.get("platform", "GPL0")
+    samples = samples.assign(source_name="SIMULATED", organism="Homo sapiens", platform=platform)
     if "title" not in samples:
         samples["title"] = [f"SIMULATED sample {number}" for number in range(1, len(samples) + 1)]
     reads.columns = pd.Index(accessions)
     if dataset.expression == "series_matrix":
-        return {
-            urls["series_matrix"]: series_matrix_gz(
-                dataset.series, samples, reads.map(lambda n: float(np.log2(1 + n)))
-            )
-        }
+        files, values = {}, reads.map(lambda n: float(np.log2(1 + n)))
+        if dataset.annotation:
+            array = array_of(expression.genes)
+            values = probe_values(array, values, generator)
+            files[urls["annotation"]] = platform_annotation_gz(dataset.annotation, array)
+        return {urls["series_matrix"]: series_matrix_gz(dataset.series, samples, values), **files}
     genes = pd.DataFrame(
         {"GeneID": [str(FIRST_ID + number) for number in range(len(ids))], "Symbol": expression.genes}
     )

@@ -1,9 +1,10 @@
-"""GEO's wire formats, SIMULATED: series matrix, NCBI's counts and annotation, tables of submitters.
+"""GEO's wire formats, SIMULATED: series matrix, annotation of a platform, NCBI's counts and annotation, tables of
+submitters.
 
-Where the word SIMULATED stands: in the series title; in the description of every gene of the annotation; in the
-title and the title rows of a workbook; in a comment line above tables of counts, which have no place for
-words (data.table::fread, with which NCBI's own script reads them, and this project's readers pass over it; pandas
-needs `comment="#"`). The same input gives the same bytes.
+Where the word SIMULATED stands: in the series title; in the title of an annotated platform; in the description of
+every gene of NCBI's annotation; in the title and the title rows of a workbook; in a comment line above tables of
+counts, which have no place for words (data.table::fread, with which NCBI's own script reads them, and this
+project's readers pass over it; pandas needs `comment="#"`). The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,14 @@ ANNOTATION = (
     "GOComponent",
 )  # fmt: skip
 """Columns of NCBI's Human.GRCh38.p13.annot.tsv.gz."""
+
+PLATFORM_ANNOTATION = (
+    "ID", "Gene title", "Gene symbol", "Gene ID", "UniGene title", "UniGene symbol", "UniGene ID", "Nucleotide Title",
+    "GI", "GenBank Accession", "Platform_CLONEID", "Platform_ORF", "Platform_SPOTID", "Chromosome location",
+    "Chromosome annotation", "GO:Function", "GO:Process", "GO:Component", "GO:Function ID", "GO:Process ID",
+    "GO:Component ID",
+)  # fmt: skip
+"""Columns of GEO's annotation of a platform."""
 
 
 def series_matrix_gz(series: str, samples: pd.DataFrame, values: pd.DataFrame | None) -> bytes:
@@ -65,6 +74,24 @@ def series_matrix_gz(series: str, samples: pd.DataFrame, values: pd.DataFrame | 
         for probe, row in zip(ordered.index, ordered.to_numpy(float), strict=True):
             lines.append("\t".join([f'"{probe}"', *("" if x != x else f"{x:.6g}" for x in row)]))
     return _gz("\n".join([*lines, "!series_matrix_table_end", ""]))
+
+
+def platform_annotation_gz(platform: str, probes: pd.DataFrame) -> bytes:
+    """The annotation of a platform: `probes` has its probes as index and the columns title, symbol and entrez (Entrez
+    Gene id), text, empty for a probe without a gene, with `///` between several genes."""
+    names = {"title": "Gene title", "symbol": "Gene symbol", "entrez": "Gene ID"}
+    table = probes[list(names)].rename(columns=names).rename_axis("ID").reset_index()
+    lines = [
+        "^Annotation",
+        "!Annotation_date = Jan 01 2000",
+        f"!Annotation_platform = {platform}",
+        f"!Annotation_platform_title = {MARK}",
+        "!Annotation_platform_organism = Homo sapiens",
+        *(f"#{column} = {MARK}" for column in PLATFORM_ANNOTATION),
+        "!platform_table_begin",
+    ]
+    rows = _text(table.reindex(columns=list(PLATFORM_ANNOTATION)).fillna(""))
+    return _gz("\n".join([*lines, f"{rows}!platform_table_end", ""]))
 
 
 def ncbi_counts_gz(counts: pd.DataFrame) -> bytes:

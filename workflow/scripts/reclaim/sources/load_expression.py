@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reclaim.dataset import ExpressionDataset, FileDataset
-from reclaim.errors import AbsentData
+from reclaim.errors import AbsentData, UserError
 from reclaim.expression import (
     PATIENT,
     derive_columns,
@@ -83,7 +83,7 @@ def _read(
         assert symbols is not None
         return _cbioportal(dataset, files, symbols, dropped), "given"
     if isinstance(dataset, GeoDataset):
-        return _geo(dataset, files, dropped)
+        return _geo(dataset, files, symbols, dropped)
     if dataset.format == "clinical_table":
         return _clinical(dataset, files, dropped), None
     return _local(dataset, files, dropped)
@@ -131,22 +131,49 @@ def _clinical(dataset: FileDataset, files: Mapping[str, Path], dropped: Counter[
 
 
 def _geo(
-    dataset: GeoDataset, files: Mapping[str, Path], dropped: Counter[str]
+    dataset: GeoDataset, files: Mapping[str, Path], symbols: SymbolTable | None, dropped: Counter[str]
 ) -> tuple[anndata.AnnData, Key]:
     from reclaim.sources.geo_counts import join_samples, read_ncbi_counts
     from reclaim.sources.series_matrix import read_series_matrix
 
+    key: Key = "given" if dataset.features == "probe" else dataset.features
     if dataset.expression == "supplementary":
         tables = [_supplementary(table, files, dropped) for table in dataset.supplementary]
-        return join_samples(tables, dropped), dataset.features
+        return join_samples(tables, dropped), key
     matrix = read_series_matrix(files["series_matrix"], dropped)
     others = sorted(set(matrix.obs["organism"]) - {HUMAN})
     if others:
         raise AbsentData(f"organism: {', '.join(others)}; expected {HUMAN}")
     if dataset.expression == "series_matrix":
-        return _logged(matrix), dataset.features
+        values = _logged(matrix)
+        if dataset.annotation is None:
+            return values, key
+        assert symbols is not None
+        return _of_probes(values, dataset.annotation, files["annotation"], symbols, dropped), key
     counts = read_ncbi_counts(files["counts"], files["annotation"], dropped)
     return _with_samples(counts, matrix.obs, dropped), "entrez"
+
+
+def _of_probes(
+    values: anndata.AnnData, platform: str, path: Path, symbols: SymbolTable, dropped: Counter[str]
+) -> anndata.AnnData:
+    """The probes that the platform's annotation names one gene of, or none. Raises AbsentData for samples of another
+    platform, whose probes may have the same names and mean other genes."""
+    from reclaim.sources.platform_annotation import read_platform_annotation, with_genes
+
+    others = sorted(set(values.obs["platform"]) - {platform})
+    if others:
+        raise AbsentData(
+            f"platform: {', '.join(one or 'none named' for one in others)}; expected {platform}, whose annotation "
+            "names the probes"
+        )
+    annotation = read_platform_annotation(path, dropped)
+    if annotation.attrs["platform"] not in ("", platform):
+        raise UserError(
+            f"{path}: the annotation of {annotation.attrs['platform']}; expected that of {platform}: delete it and "
+            "fetch it again"
+        )
+    return with_genes(values, annotation, symbols, dropped)
 
 
 def _supplementary(

@@ -52,6 +52,7 @@ MSIGDB = (
 XENA = "https://{hub}.s3.us-east-1.amazonaws.com/download/{path}"
 GEO_SERIES = "https://ftp.ncbi.nlm.nih.gov/geo/series/{stub}/{series}"
 GEO_SAMPLE = "https://ftp.ncbi.nlm.nih.gov/geo/samples/{stub}/{sample}"
+GEO_ANNOTATION = "https://ftp.ncbi.nlm.nih.gov/geo/platforms/{stub}/{platform}/annot/{platform}.annot.gz"
 NCBI_COUNTS = (
     "https://www.ncbi.nlm.nih.gov/geo/download/?type=rnaseq_counts&acc={series}&format=file"
     "&file={series}_raw_counts_GRCh38.p13_NCBI.tsv.gz"
@@ -163,7 +164,12 @@ def _geo(dataset: GeoDataset) -> list[Request]:
     platform = f"-{dataset.platform}" if dataset.platform else ""
     matrix = Request("series_matrix", url=f"{series}/matrix/{dataset.series}{platform}_series_matrix.txt.gz")
     if dataset.expression == "series_matrix":
-        return [matrix]
+        named = dataset.annotation
+        if named is None:
+            return [matrix]
+        # Of the array's probes; that of ncbi_counts below is of genes.
+        url = GEO_ANNOTATION.format(stub=_stub(named), platform=named)
+        return [matrix, Request("annotation", url=url)]
     if dataset.expression == "ncbi_counts":
         return [
             matrix,
