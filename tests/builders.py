@@ -13,6 +13,7 @@ import pandas as pd
 from reclaim.claim_tests import DifferentialExpression
 from reclaim.evidence import EvidenceRow, Setting
 from reclaim.mutations import Cohort
+from reclaim.regions import EXPERIMENTS, SCORES, Binding, as_regions, no_rows
 from reclaim.study import Study
 
 if TYPE_CHECKING:
@@ -219,6 +220,45 @@ def setting(**changes: Any) -> Setting:
         "expected": "rare",
     }
     return Setting(**(values | changes))
+
+
+# Regions
+
+
+def binding(
+    others: int = 22,
+    regions: int = 4000,
+    follows: Mapping[str, float] | None = None,
+    seed: int = 5,
+    **cells: str,
+) -> Binding:
+    """Peaks of TFA, of the antigens in `follows`, which bind so many of its regions beside their own, and of `others`,
+    all in line one unless `cells` says otherwise."""
+    generator = np.random.default_rng(seed)
+    shares = follows or {}
+    names = ["TFA", *shares, *(f"OTHER{i:02d}" for i in range(1, others + 1))]
+    bound = generator.random((regions, len(names))) < 0.2
+    for column, share in enumerate(shares.values(), start=1):
+        bound[:, column] |= bound[:, 0] & (generator.random(regions) < share)
+    parts = []
+    for i, name in enumerate(names):
+        start = 10_000 * np.flatnonzero(bound[:, i])
+        parts.append(
+            pd.DataFrame({"chrom": "chr1", "start": start, "end": start + 500, "experiment": f"SRX{name}"})
+        )
+    peaks = pd.concat(parts, ignore_index=True)
+    experiments = pd.DataFrame(
+        {
+            "experiment": [f"SRX{name}" for name in names],
+            "antigen": names,
+            "cell": "LINE-1",
+            "cells": [cells.get(name, "line one") for name in names],
+            "system": "same",
+            "peaks": bound.sum(axis=0),
+        }
+    )
+    peaks["chrom"] = peaks["chrom"].astype("category")
+    return Binding(as_regions(peaks), EXPERIMENTS.validate(experiments), no_rows(SCORES))
 
 
 # Expression

@@ -12,6 +12,8 @@ for JOB in PLAN.calibrations():
             expression=list(JOB.expression.values()),
             tables=list(JOB.tables.values()),
             libraries=list(JOB.libraries.values()),
+            regions=JOB.regions,
+            genome=list(JOB.genome.values()),
             code=CODE["calibrate"],
         output:
             calibration=f"results/{{run}}/{JOB.study}/calibration.json",
@@ -28,6 +30,8 @@ for JOB in PLAN.calibrations():
             expression=list(JOB.expression),
             tables=list(JOB.tables),
             libraries=list(JOB.libraries),
+            regions=JOB.datasets,
+            genome=list(JOB.genome),
             store=lambda wildcards, study=JOB.study: PLAN.store(wildcards.run, study),
             seed=PLAN.config.seed,
         message:

@@ -84,27 +84,14 @@ def circular_shift_p(
     draws, and the same `seed` gives the same result. Raises ValueError for a column out of range, chromosomes
     that are not together, shapes that do not fit and no draws.
     """
-    codes = np.asarray(chromosome)
-    if codes.shape != (occupancy.n_regions,):
-        raise ValueError(f"{occupancy.n_regions} regions need one chromosome each; found {codes.shape}")
-    if draws < 1:
-        raise ValueError(f"{draws} draws give no p-value")
-    first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.empty(0, np.int64)
-    if len(first) != len(np.unique(codes)):
-        raise ValueError("regions of one chromosome do not follow each other: sort them by place")
     strata = _Strata(occupancy, query, stratum)
-    generator = np.random.default_rng(seed)
-    circles = []
-    for start, end in zip(first, np.append(first[1:], len(codes)), strict=True):
-        part = slice(int(start), int(end))
-        moves = np.append(0, generator.integers(end - start, size=draws))  # the first is what was observed
-        circles.append((part, moves, fft.rfft(strata.query[part].astype(np.float64)).conj()))
+    circles = _circles(strata.query, chromosome, seed, draws)
     rows = []
     for partner in partners:
         if partner == query:
             raise ValueError(f"column {query} is the query itself")
         present = occupancy.present(partner)
-        odds_ratio = _shifted(strata, present, circles, draws + 1)
+        odds_ratio = _odds_ratios(_shifted(strata, present, circles, draws + 1))
         observed, moved = odds_ratio[0], odds_ratio[1:]
         with np.errstate(divide="ignore"):
             row = {"partner": partner, "effect": np.log(observed)}
@@ -112,6 +99,25 @@ def circular_shift_p(
             row[name] = np.nan if np.isnan(observed) else (1 + (~short).sum()) / (draws + 1)
         rows.append(row)
     return pd.DataFrame(rows, columns=["partner", "effect", "p_greater", "p_less"])
+
+
+def shifted_estimates(
+    occupancy: Occupancy,
+    query: int,
+    partner: int,
+    chromosome: ArrayLike,
+    seed: int,
+    draws: int = SHIFTS,
+    stratum: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """The estimate of `colocalization` for one partner and each draw of `circular_shift_p`, which has the same
+    arguments: effect, se, ci_low and ci_high, one row per draw. What chance makes of the pair."""
+    strata = _Strata(occupancy, query, stratum)
+    circles = _circles(strata.query, chromosome, seed, draws)
+    both, only_query, only_partner, neither = _shifted(strata, occupancy.present(partner), circles, draws + 1)
+    cells = np.array([[both, only_query], [only_partner, neither]])[..., 1:]  # the first is what was observed
+    found = mantel_haenszel(cells.transpose(3, 2, 0, 1))
+    return pd.DataFrame({name: getattr(found, name) for name in ("effect", "se", "ci_low", "ci_high")})
 
 
 def rank_among(effect: ArrayLike, named: Sequence[int], comparator: ArrayLike | None = None) -> pd.DataFrame:
@@ -209,11 +215,34 @@ def _table(partners: Integers, whole: Integers, adjusted: MantelHaenszel) -> pd.
         )
 
 
+Circle = tuple[slice, Integers, NDArray[np.complex128]]
+"""A chromosome's regions, how far each draw turns it, and the query's presence there, transformed."""
+
+
+def _circles(query: Mask, chromosome: ArrayLike, seed: int, draws: int) -> list[Circle]:
+    codes = np.asarray(chromosome)
+    if codes.shape != query.shape:
+        raise ValueError(f"{len(query)} regions need one chromosome each; found {codes.shape}")
+    if draws < 1:
+        raise ValueError(f"{draws} draws give no p-value")
+    first = np.flatnonzero(np.append(True, codes[1:] != codes[:-1])) if len(codes) else np.empty(0, np.int64)
+    if len(first) != len(np.unique(codes)):
+        raise ValueError("regions of one chromosome do not follow each other: sort them by place")
+    generator = np.random.default_rng(seed)
+    circles = []
+    for start, end in zip(first, np.append(first[1:], len(codes)), strict=True):
+        part = slice(int(start), int(end))
+        moves = np.append(0, generator.integers(end - start, size=draws))  # the first is what was observed
+        circles.append((part, moves, fft.rfft(query[part].astype(np.float64)).conj()))
+    return circles
+
+
 def _shifted(
-    strata: _Strata, present: Mask, circles: list[tuple[slice, Integers, NDArray[np.complex128]]], draws: int
-) -> Floats:
-    """Odds ratio per draw. A Fourier transform gives the overlap with the query at every turn of a circle
-    at once; counts are whole numbers, so that rounding leaves them exact."""
+    strata: _Strata, present: Mask, circles: list[Circle], draws: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Regions with both, only the query, only the partner and neither: strata x draws each. A Fourier transform
+    gives the overlap with the query at every turn of a circle at once; counts are whole numbers, so that rounding
+    leaves them exact."""
     group = np.where(present, strata.n + strata.if_present, strata.if_absent)
     size = np.bincount(group, minlength=2 * strata.n).reshape(2, strata.n)
     used = np.flatnonzero(size.sum(axis=0) >= FEWEST_REGIONS)
@@ -227,8 +256,14 @@ def _shifted(
             with_query[i] += np.rint(overlap)[moves]
     only_query, both = with_query.reshape(2, len(used), draws)
     neither, only_partner = size[:, used, None] - np.array([only_query, both])
-    total = size[:, used].sum(axis=0)[:, None]
+    return both, only_query, only_partner, neither
+
+
+def _odds_ratios(cells: tuple[Floats, Floats, Floats, Floats]) -> Floats:
+    """One per draw. Added up stratum after stratum: draws with the same counts have the same odds ratio to the last
+    bit."""
+    both, only_query, only_partner, neither = cells
+    total = both + only_query + only_partner + neither
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Added up stratum after stratum: draws with the same counts have the same odds ratio to the last bit.
         favour = np.add.reduce(both * neither / total, axis=0)
         return np.asarray(favour / np.add.reduce(only_query * only_partner / total, axis=0))

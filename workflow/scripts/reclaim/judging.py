@@ -44,6 +44,12 @@ Comparators = Mapping[str, float]
 SHOWN_ONLY = {"normalised_enrichment_score"}
 """Effects without an interval or a margin: printed, and judged by no rule."""
 
+DRAWN_P = frozenset({"peak_colocalization", "target_genes"})
+"""Analyses whose p-value is counted over draws that keep neighbours together; standard errors take regions of the genome
+as independent, which a p-value made of them would be too small for."""
+SMALLEST_P = 1 / 1001
+"""Of 1,000 draws."""
+
 Gates = Mapping[tuple[str, str], bool]
 """Whether a gate passed, by test and data set."""
 
@@ -190,7 +196,15 @@ def judge(
     if isinstance(decision, LookupDecision):
         return judge_lookup(np.array([any(row.effect for row in valid)]))
     estimates = Estimates(*(_column(valid, field) for field in ("effect", "se", "ci_low", "ci_high")))
-    return judge_estimates(decision, valid, estimates, seed, control_detected, comparators, single)
+    found = judge_estimates(decision, valid, estimates, seed, control_detected, comparators, single)
+    own = valid[0].p_value
+    if len(valid) > 1 or own is None or valid[0].analysis not in DRAWN_P:
+        return found
+    return replace(
+        found,
+        p_claimed=np.array([own]),
+        p_opposite=np.maximum(found.p_opposite, max(1 - own, SMALLEST_P)),
+    )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reclaim.calibration.unswapped import SWAPPED_TESTS
+from reclaim.calibration.unswapped import REGION_TESTS, SWAPPED_TESTS
 from reclaim.claim_tests import (
     BESIDE,
     ON_REGIONS,
@@ -81,6 +81,12 @@ class CalibrationJob:
     """Full results of those that compare groups, by `test/dataset`."""
     libraries: dict[str, str]
     """Receipts of gene-set libraries, by name."""
+    datasets: list[str]
+    """Data sets of regions, of the tests whose partner is swapped."""
+    regions: list[str]
+    """Canonical files of each of them in turn."""
+    genome: dict[str, str]
+    """Receipts of what their tests need of the genome, by name."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ class Plan:
         return [
             self._calibration(study)
             for study in self.studies.values()
-            if any(isinstance(test, SWAPPED_TESTS) for _, test in study.tests())
+            if any(isinstance(test, (*SWAPPED_TESTS, *REGION_TESTS)) for _, test in study.tests())
         ]
 
     def comparators(self) -> dict[str, str]:
@@ -171,8 +177,14 @@ class Plan:
 
     def _calibration(self, study: Study) -> CalibrationJob:
         folder = f"results/{{run}}/{study.id}"
-        tests = [test for _, test in study.tests() if isinstance(test, SWAPPED_TESTS) and test.role != "gate"]
-        names = [name for name in study.datasets if any(name in test.datasets for test in tests)]
+        swapped = [test for _, test in study.tests() if test.role != "gate"]
+        tests = [test for test in swapped if isinstance(test, SWAPPED_TESTS)]
+        on_regions = [test for test in swapped if isinstance(test, REGION_TESTS)]
+        names, regions = (
+            [name for name in study.datasets if any(name in test.datasets for test in some)]
+            for some in (tests, on_regions)
+        )
+        with_tables = [test for test in tests if isinstance(test, DifferentialExpression)]
         libraries = _libraries(study, "differential_expression", tests)
         return CalibrationJob(
             study=study.id,
@@ -184,11 +196,13 @@ class Plan:
             expression={name: f"{folder}/data/{name}.h5ad" for name in names},
             tables={
                 f"{test.id}/{name}": f"{folder}/{test.id}/{name}.parquet"
-                for test in tests
-                if isinstance(test, DifferentialExpression)
+                for test in [*with_tables, *on_regions]
                 for name in test.datasets
             },
             libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
+            datasets=regions,
+            regions=[f"{folder}/data/{name}.{ending}" for name in regions for ending in CANONICAL["regions"]],
+            genome={name: f"{folder}/receipts/{name}.json" for name in study.genome_tables() if on_regions},
         )
 
     def _analysis(self, study: Study, analysis: str) -> AnalysisJob:

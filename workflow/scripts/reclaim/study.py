@@ -6,8 +6,8 @@ format; the JSON schema in `workflow/schemas/` is generated from them.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -45,7 +45,7 @@ class Source(Model):
     document: str = Field(description="File name or identifier of the document that was read.")
     title: str | None = None
     journal: str | None = None
-    date: date
+    date: datetime.date | None = Field(None, description="When the document says.")
     doi: str | None = None
     pmid: int | None = None
     url: str | None = None

@@ -45,8 +45,8 @@ def peak_colocalization(
     """The estimate for query and partner, and one row of full results per antigen but the query.
 
     `genome` holds the tables `genes` (chrom, tss) and `elements` (chrom, start, end), as far as the test needs them.
-    The effect is the Mantel-Haenszel log odds ratio over strata of occupancy and of promoters; its p-value (two-sided)
-    is that of circular shifts of the query, those of the full results are Cochran, Mantel and Haenszel's. A partner
+    The effect is the Mantel-Haenszel log odds ratio over strata of occupancy and of promoters; its p-value (one-sided,
+    as claimed) is that of circular shifts of the query, those of the full results are Cochran, Mantel and Haenszel's. A partner
     with too few regions for the margin to be seen has no effect, and says so. Raises AbsentData when the query or the
     partner has no experiment.
     """
@@ -70,7 +70,7 @@ def peak_colocalization(
     shifted = circular_shift_p(
         universe.occupancy, query, [partner], universe.regions.chromosome, seed, SHIFTS, universe.promoter
     ).iloc[0]
-    p_value = min(1.0, 2 * min(shifted["p_greater"], shifted["p_less"]))
+    p_value = float(shifted["p_less" if test.expected == "negative" else "p_greater"])
     own = table[table["partner"] == partner].iloc[0]
     return [_estimate(test, universe, table, own, p_value, tier)], table.drop(columns="partner")
 

@@ -6,7 +6,7 @@ Only the subject is swapped: gates, labels and cohorts stay as they are, and the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ from reclaim.calibration.arrangements import PERMUTATIONS
 from reclaim.calibration.frames import Frame, Material, frames_of
 from reclaim.calibration.markers import ARMS, PURITY, SCORES
 from reclaim.calibration.matching import LOADING
-from reclaim.calibration.modules import MIN_DEGREES, TOGETHER, exact_interval, rate_over_modules
+from reclaim.calibration.modules import MIN_DEGREES, TOGETHER, rate_over_modules
+from reclaim.calibration.rates import SHARE_OF_STRATA, exact_rate, null_distribution, repeated
 from reclaim.calibration.record import (
     ClaimCalibration,
     NullDistribution,
@@ -23,9 +24,11 @@ from reclaim.calibration.record import (
     Rate,
     StudyCalibration,
 )
+from reclaim.calibration.region_claims import RegionCalibration
 from reclaim.calibration.subjects import Nulls, Subject, estimates, why_not_permutable_at
 from reclaim.calibration.unswapped import (
     CALIBRATED_RULES,
+    REGION_TESTS,
     SWAPPED_TESTS,
     SwappedTest,
     rule_of,
@@ -38,7 +41,6 @@ from reclaim.judging import (
     JudgedClaim,
     claimed_sign,
     decision_for,
-    finite,
     gate_results,
     in_natural_sign,
     judge,
@@ -47,11 +49,7 @@ from reclaim.judging import (
 )
 from reclaim.rules import Judgement, judge_conjunction
 
-BINS = 40
-
 NO_SUBJECT = "the claim is about a group of patients: there is no gene to swap"
-
-SHARE_OF_STRATA = "share_of_strata"
 
 
 def calibrate_study(material: Material, rows: Sequence[EvidenceRow]) -> StudyCalibration:
@@ -64,8 +62,15 @@ def calibrate_study(material: Material, rows: Sequence[EvidenceRow]) -> StudyCal
             continue
         judged = judge_claim(claim, [row for row in rows if row.claim == claim.id], gates, material.seed, {})
         one = _Calibration(material, judged)
-        claims.append(one.record())
-        percentiles += one.percentiles()
+        of_regions = RegionCalibration(material, judged)
+        base = without_nulls(claim)
+        if base.not_calibrated or base.null_gap:
+            claims.append(base)
+        elif any(test.role == "primary" and isinstance(test, REGION_TESTS) for test in claim.tests):
+            claims.append(of_regions.record(base))
+        else:
+            claims.append(one.record(base))
+        percentiles += one.percentiles() + of_regions.percentiles()
     return StudyCalibration(study=study.id, claims=claims, percentiles=percentiles)
 
 
@@ -87,10 +92,8 @@ class _Calibration:
         assert self.claim.decision is not None
         self.decision = self.claim.decision
 
-    def record(self) -> ClaimCalibration:
-        base = without_nulls(self.claim)
-        if base.not_calibrated or base.null_gap:
-            return base
+    def record(self, base: ClaimCalibration) -> ClaimCalibration:
+        """`base` with the rates, and what they rest on."""
         tests = [test for test in self.claim.tests if test.role == "primary"]
         if any(rule_of(self.claim, test) in CALIBRATED_RULES and not self._valid(test.id) for test in tests):
             gap = "no primary test is valid"
@@ -104,7 +107,7 @@ class _Calibration:
         permuted, null_gap = self._permuted(parts)
         record = base.model_copy(update={"null_gap": null_gap})
         if permuted is not None:
-            record = record.model_copy(update={"null_rate": _exact_rate(permuted)})
+            record = record.model_copy(update={"null_rate": exact_rate(permuted)})
         swapped, found = self._background(parts)
         record = record.model_copy(update=found)
         return record.model_copy(update={"distribution": self._distribution(parts, swapped, permuted)})
@@ -223,7 +226,7 @@ class _Calibration:
                 )
             else:
                 own = judge(self.claim, test, self._valid(test), self.material.seed)
-                judged.append(_repeated(own, nulls))
+                judged.append(repeated(own, nulls))
         return judge_conjunction(judged) if isinstance(self.decision, Conjunction) else judged[0]
 
     def _distribution(
@@ -241,24 +244,11 @@ class _Calibration:
             turned = in_natural_sign(self.claim, judgement, part.test.id, part.rows)
             return np.asarray(turned.effect[np.isfinite(turned.effect)])
 
-        comparable, shuffled = natural(swapped), natural(permuted)
-        observed = float(self.judged.judgement.effect[0])
-        every = np.concatenate([comparable, shuffled])
-        if not len(every) or not np.isfinite(observed):
-            return None
-        if share:
-            edges = np.linspace(0, 1, BINS + 1)
-        else:
-            low, high = np.quantile(every, [0.005, 0.995])
-            low, high = min(low, observed), max(high, observed)
-            room = 0.05 * max(high - low, 1e-6)
-            edges = np.linspace(low - room, high + room, BINS + 1)
-        return NullDistribution(
-            effect_name=SHARE_OF_STRATA if share else part.rows[0].effect_name,
-            observed=finite(observed) or 0.0,
-            edges=[float(f"{edge:.6g}") for edge in edges],
-            comparable=_counts(comparable, edges),
-            permuted=_counts(shuffled, edges),
+        return null_distribution(
+            SHARE_OF_STRATA if share else part.rows[0].effect_name,
+            float(self.judged.judgement.effect[0]),
+            natural(swapped),
+            natural(permuted),
         )
 
     # Single rows
@@ -322,22 +312,3 @@ class _Swapped:
     @property
     def modules(self) -> int:
         return 0 if self.nulls.modules is None else self.nulls.modules.shape[1]
-
-
-def _exact_rate(judgement: Judgement) -> Rate:
-    """Permutations are independent draws: the exact binomial interval."""
-    passes = judgement.outcome == "agrees"
-    k, n = int(passes.sum()), len(passes)
-    low, high = exact_interval(k, n)
-    return Rate(share=k / n, ci_low=low, ci_high=high, n=n)
-
-
-def _repeated(judgement: Judgement, times: int) -> Judgement:
-    """A part that is not swapped, beside every null of the others."""
-    return Judgement(*(np.repeat(getattr(judgement, one.name), times) for one in fields(judgement)))
-
-
-def _counts(values: NDArray[np.float64], edges: NDArray[np.float64]) -> list[int]:
-    if not len(values):
-        return []
-    return [int(count) for count in np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]]

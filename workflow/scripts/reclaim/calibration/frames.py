@@ -26,6 +26,7 @@ from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression,
 from reclaim.correlation import partial_spearman
 from reclaim.dataset import ExpressionKeys
 from reclaim.evidence import EvidenceRow
+from reclaim.regions import Binding
 from reclaim.study import Study
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Material:
     """Everything that the calibration of a study looks at.
 
     `data` gives the expression of a data set, `tables` the full results of `test/dataset`; `sets` are the
-    study's gene sets by name.
+    study's gene sets by name. `regions` gives what is bound in a data set of regions, `genome` the tables of the
+    genome by name.
     """
 
     study: Study
@@ -50,6 +52,8 @@ class Material:
     tables: Callable[[str], pd.DataFrame]
     sets: Mapping[str, Sequence[str]]
     seed: int
+    regions: Callable[[str], Binding] = lambda name: Binding.empty()
+    genome: Callable[[], Mapping[str, pd.DataFrame]] = dict
 
     def genes(self, feature: GeneFeature) -> tuple[str, ...]:
         """The gene of a feature, or the genes of its set."""

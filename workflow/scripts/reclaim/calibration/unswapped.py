@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import get_args
 
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
-from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, Survival
+from reclaim.claim_tests import (
+    ClaimTest,
+    Coexpression,
+    DifferentialExpression,
+    PeakColocalization,
+    Survival,
+)
 from reclaim.decisions import Conjunction
 from reclaim.selection import describe
 from reclaim.study import Claim, Study
@@ -19,8 +25,11 @@ NOT_CALIBRATED = {
 }
 
 SwappedTest = DifferentialExpression | Coexpression | Survival
-"""Tests whose subject can be swapped."""
+"""Tests of expression whose subject can be swapped."""
 SWAPPED_TESTS = get_args(SwappedTest)
+RegionTest = PeakColocalization
+"""Tests of regions whose subject can be swapped."""
+REGION_TESTS = (PeakColocalization,)
 
 
 def study_without_nulls(study: Study) -> StudyCalibration:
@@ -37,11 +46,13 @@ def without_nulls(claim: Claim) -> ClaimCalibration:
     calibrated = [test for test in tests if rule_of(claim, test) in CALIBRATED_RULES]
     if not calibrated:
         return base.model_copy(update={"not_calibrated": NOT_CALIBRATED[rule_of(claim, tests[0])]})
+    gap = ""
     for test in calibrated:
-        if not isinstance(test, SWAPPED_TESTS):
+        if not isinstance(test, (*SWAPPED_TESTS, *REGION_TESTS)):
             gap = f"the subject of a {test.analysis} test is not swapped by this version"
-            return base.model_copy(update={"null_gap": gap, "background_gap": gap})
-    return base
+    if len({isinstance(test, REGION_TESTS) for test in calibrated}) > 1:
+        gap = "parts about regions and parts about expression are not swapped together by this version"
+    return base.model_copy(update={"null_gap": gap, "background_gap": gap}) if gap else base
 
 
 def rule_of(claim: Claim, test: ClaimTest) -> str:
@@ -52,7 +63,9 @@ def rule_of(claim: Claim, test: ClaimTest) -> str:
 
 
 def _subject_of(test: ClaimTest) -> str:
-    """The gene, set, pair or group of a test in words."""
+    """The gene, set, pair, group or factor of a test in words."""
+    if isinstance(test, PeakColocalization):
+        return test.partner
     features = getattr(test, "features", None) or [getattr(test, "feature", None)]
     words: list[str] = []
     for feature in filter(None, features):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reclaim.calibration.record import Balance, ClaimCalibration, Rate
-from reclaim.claim_tests import ClaimTest, Coexpression, GeneFeature, Survival
+from reclaim.claim_tests import ClaimTest, Coexpression, GeneFeature, PeakColocalization, Survival
 from reclaim.judging import decision_for
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.decision import zones_of_claim
@@ -155,9 +155,12 @@ def _figure(
 
 def _permuted(calibration: ClaimCalibration, test: ClaimTest) -> list[tuple[str, str]]:
     """What labels are, where no groups are compared by their expression."""
-    if calibration.null_rate is None or not isinstance(test, Coexpression | Survival):
+    if calibration.null_rate is None or not isinstance(test, Coexpression | Survival | PeakColocalization):
         return []
-    if isinstance(test, Coexpression):
+    if isinstance(test, PeakColocalization):
+        what = f"{test.query} is turned along the chromosomes, neighbours together; that the partner also ranks high is "
+        what += "not asked for, which can only raise this rate"
+    elif isinstance(test, Coexpression):
         what = "one end of the pair is dealt out anew among the samples"
         what += ", as far as what is adjusted for leaves it unexplained" if test.adjust else ""
     else:

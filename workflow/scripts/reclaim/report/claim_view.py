@@ -192,13 +192,18 @@ def _facts(claim: Claim, row: ClaimRow, reading: ClaimReading) -> list[tuple[str
         ("Rests on", counts_in_words(decisive)),
         *specificity_facts(decisive, decision_for(claim, decisive.test.id)),
         (
-            "p, one-sided as claimed"
-            + (", as if regions were independent" if isinstance(decisive.test, PeakColocalization) else ""),
+            f"p, one-sided as claimed{_as_if_independent(decisive)}",
             p_value(row.p_value),
         ),
         (plural(row.n_tests, "primary row"), listing(outcomes) or MISSING),
         ("Tier of the data", row.tier or "none valid"),
     ]
+
+
+def _as_if_independent(decisive: Reading) -> str:
+    """Of several data sets of regions the p-value is that of the pooled interval; of one that of its draws."""
+    several = len(decisive.valid) > 1 and isinstance(decisive.test, PeakColocalization)
+    return ", as if regions were independent" if several else ""
 
 
 def _gates(study: Study, claim: Claim, evidence: Sequence[EvidenceRow]) -> list[TestView]:

@@ -27,7 +27,7 @@ NULL_PERCENTILE = (
 
 
 SHIFTED = (
-    "p: two-sided, of circular shifts of the query along the regions. It says whether overlap is chance; the odds ratio "
+    "p: one-sided, of circular shifts of the query along the regions. It says whether overlap is chance; the odds ratio "
     "is what is left of it within strata."
 )
 REGIONS = "peak_colocalization"

@@ -99,7 +99,7 @@ def _colocalization(test: PeakColocalization) -> str:
         f"{test.query} binds as where it does not; 1 means no relation. Open regions are bound by most factors, so that regions are "
         f"compared only with those that as many other antigens bind ({_occupancy()}; {test.query} and {test.partner} do "
         f"not count){strata}. Regions are {among}.{peaks} Every other antigen is compared with {test.query} in the same way. "
-        f"The p of a row is two-sided, of {SHIFTS:,} circular shifts of {test.query} along the regions."
+        f"The p of a row is one-sided, of {SHIFTS:,} circular shifts of {test.query} along the regions."
     )
 
 

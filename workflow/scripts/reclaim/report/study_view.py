@@ -231,7 +231,7 @@ def _source(source: Source) -> list[tuple[str, str]]:
         ("Kind", source.kind),
         ("Title", source.title or ""),
         ("Journal", source.journal or ""),
-        ("Date", source.date.isoformat()),
+        ("Date", source.date.isoformat() if source.date else "not told by the document"),
         ("DOI", source.doi or ""),
         ("PMID", str(source.pmid) if source.pmid else ""),
         ("Document read", source.document),

@@ -1,8 +1,6 @@
 """ChIP-Atlas, SIMULATED: its list of experiments with the traps that the real one holds, and peaks.
 
-Regions differ in how open they are, and open regions are bound by most factors: crude overlaps are large in every world.
-What a claim says comes on top of that. Other experiments are there to be left out: treated cells, failed ones, other
-cells, other assemblies.
+Some experiments are there to be left out: treated cells, failed ones, other cells, other assemblies.
 """
 
 from __future__ import annotations
@@ -16,7 +14,6 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
 from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization, TargetGenes
 from reclaim.config import World
@@ -24,17 +21,19 @@ from reclaim.dataset import ChipAtlasDataset
 from reclaim.decisions import Specific
 from reclaim.errors import UserError
 from reclaim.region_dataset import THRESHOLDS
-from reclaim.simulate.genome import BEYOND_REAL, CHROMOSOMES, distal_sites, transcription_starts
+from reclaim.simulate.binding import (
+    RegionClaim,
+    peaks_dataset,
+    planted_log_odds,
+    simulated_binding,
+    simulated_regions,
+)
+from reclaim.simulate.genome import BEYOND_REAL, CHROMOSOMES
 from reclaim.sources.requests import CHIP_ATLAS_LIST, requests_for, requests_for_peaks
 from reclaim.study import Study
 
-LOG_ODDS: dict[World, float] = {"as_claimed": 2.0, "no_effect": 0.0, "confounded": 0.0, "reversed": -2.0}
-"""Between query and partner, beyond how open a region is, in the claimed direction."""
-OPENNESS: dict[World, float] = {"as_claimed": 1.0, "no_effect": 1.0, "confounded": 2.0, "reversed": 1.0}
-"""How much more query and partner follow open regions than other factors do: in `confounded` they meet there only."""
 FACTORS = 30
 """Other factors of a data set that asks for all antigens."""
-PROMOTER_OPENNESS = 0.8
 OWN_PEAKS = 60
 """Of each experiment, where nothing else is bound."""
 FIRST_SRX = 90_000_000
@@ -63,8 +62,12 @@ def chip_atlas_files(
     """URL -> content of the list and of all peak files that data sets may choose, and what was planted."""
     datasets = [one for one in study.datasets.values() if isinstance(one, ChipAtlasDataset)]
     listed = list(dict.fromkeys(one for dataset in datasets for one in _listed(study, dataset)))
-    regions = _regions(genes, generator)
-    bound = _bound(study, world, sorted({one.antigen for one in listed}), regions, generator)
+    regions = simulated_regions(genes, generator)
+    antigens = sorted({one.antigen for one in listed})
+    bound = {
+        cell: simulated_binding(tests, world, antigens, genes, regions, generator)
+        for cell, tests in _claimed_of_cells(study).items()
+    }
     files: dict[str, bytes] = {}
     counts: dict[str, int] = {}
     good: dict[Listed, np.ndarray] = {}
@@ -72,7 +75,7 @@ def chip_atlas_files(
         if one.kind == "elsewhere":
             counts[one.accession] = int(generator.integers(2_000, 40_000))
             continue
-        kept = bound[one.antigen] & (generator.random(len(regions)) < 0.9)
+        kept = bound[one.cell][one.antigen].copy()
         if one.kind == "good":
             good[one] = kept
         if one.kind == "failed":
@@ -91,7 +94,7 @@ def chip_atlas_files(
     for dataset in datasets:
         files |= _tables(dataset, good, genes, generator)
     planted = {
-        f"{test.query} {test.partner}": _log_odds(test, world)
+        f"{test.query} {test.partner}": planted_log_odds(test, world)
         for _, test in study.tests()
         if isinstance(test, PeakColocalization)
     }
@@ -118,12 +121,26 @@ def _listed(study: Study, dataset: ChipAtlasDataset) -> Iterator[Listed]:
     yield Listed("H3K27ac", cells[0], cell_class, "Histone", "elsewhere")
 
 
+def _claimed_of_cells(study: Study) -> dict[str, list[RegionClaim]]:
+    """Kind of cells -> tests on data sets in which it occurs; primary ones first."""
+    found: dict[str, list[RegionClaim]] = {}
+    tests = [test for _, test in study.tests() if isinstance(test, RegionClaim)]
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, ChipAtlasDataset):
+            own = [test for test in tests if name in peaks_dataset(test)]
+            for step in dataset.cells:
+                known = found.setdefault(_example(step.matches, step.name, "cells"), [])
+                known += [test for test in own if test not in known]
+    return {cell: sorted(tests, key=lambda one: one.role != "primary") for cell, tests in found.items()}
+
+
 def _named(study: Study) -> list[str]:
     """Antigens of the study's tests, and of families beside them."""
     found: list[str] = []
     for claim, test in study.tests():
         if isinstance(test, PeakColocalization | TargetGenes | BoundAndDeregulated):
-            found += [test.query, *filter(None, [getattr(test, "partner", None)])]
+            partner = getattr(test, "partner", [])
+            found += [test.query, *([partner] if isinstance(partner, str) else partner)]
         if isinstance(claim.decision, Specific):
             found += claim.decision.family
     return list(dict.fromkeys(found))
@@ -139,46 +156,6 @@ def _example(pattern: str, name: str, key: str) -> str:
         f"datasets: {key}: the simulator finds no text that /{pattern}/ matches; write it as words between bars "
         "(JQ1|dTAG), or run on public data"
     )
-
-
-def _regions(genes: Sequence[str], generator: np.random.Generator) -> pd.DataFrame:
-    """Promoters of the genes and distal regions: chrom, middle, openness."""
-    promoters = transcription_starts(genes)
-    regions = pd.concat([promoters, distal_sites()], ignore_index=True)
-    openness = generator.normal(0, 1.2, len(regions))
-    openness[: len(promoters)] += PROMOTER_OPENNESS
-    return regions.assign(openness=openness)
-
-
-def _bound(
-    study: Study,
-    world: World,
-    antigens: Sequence[str],
-    regions: pd.DataFrame,
-    generator: np.random.Generator,
-) -> Mapping[str, np.ndarray]:
-    """Which regions each antigen binds. Partners follow their queries as planted, all others only open regions."""
-    tests = [test for _, test in study.tests() if isinstance(test, PeakColocalization)]
-    told = {name for test in tests for name in (test.query, test.partner)}
-    openness = regions["openness"].to_numpy()
-    log_odds: dict[str, np.ndarray] = {}
-    for antigen in antigens:
-        slope = OPENNESS[world] if antigen in told else 1.0
-        log_odds[antigen] = generator.normal(-1.0, 0.3) + slope * openness
-    found: dict[str, np.ndarray] = {}
-    queries = {test.query for test in tests}
-    for antigen in sorted(antigens, key=lambda name: (name not in queries, name)):
-        for test in tests:
-            if test.partner == antigen and test.query in found:
-                follows = found[test.query]
-                log_odds[antigen] = log_odds[antigen] + _log_odds(test, world) * (follows - follows.mean())
-                break
-        found[antigen] = generator.random(len(regions)) < expit(log_odds[antigen])
-    return found
-
-
-def _log_odds(test: PeakColocalization, world: World) -> float:
-    return LOG_ODDS[world] * (-1 if test.expected == "negative" else 1)
 
 
 def _peaks(regions: pd.DataFrame, others: int, generator: np.random.Generator) -> pd.DataFrame:

@@ -9,7 +9,14 @@ from hashlib import sha256
 import numpy as np
 import pandas as pd
 
-from reclaim.claim_tests import ClaimTest, Contrast, DifferentialExpression, GeneSetEnrichment, ResultOf
+from reclaim.claim_tests import (
+    BoundAndDeregulated,
+    ClaimTest,
+    Contrast,
+    DifferentialExpression,
+    GeneSetEnrichment,
+    ResultOf,
+)
 from reclaim.config import World
 from reclaim.decisions import Equivalence
 from reclaim.expression import derive_columns
@@ -35,6 +42,10 @@ one nuisance, such as purity: the same genes in every data set, by a quarter mor
 NUISANCE_SPREAD = 0.3
 """The nuisance varies among the samples of an arm with so many times the difference between the arms, as purity does: about
 0.2 within tumours and 0.7 between tumour and normal tissue. A batch that is the arm would have 0."""
+RESPONSE_EFFECT, RESPONSE_SHARE = 1.2, 0.08
+"""Where a test asks whether bound genes respond, the perturbation lowers this share of all genes and raises as many, in
+every world: what differs between worlds is which genes are bound."""
+FALLS, RISES = -1, 1
 STRATUM_SPREAD = 0.25
 """Standard deviation of an effect between strata."""
 LIBRARY_SET_SIZE = 40
@@ -77,11 +88,22 @@ def tested_genes(study: Study) -> list[str]:
             genes += [feature.gene] if getattr(feature, "gene", None) else []
             listed = getattr(feature, "gene_set", None)
             genes += listed if isinstance(listed, list) else []
+        genes += getattr(test, "genes", [])
     return list(dict.fromkeys(genes))
 
 
-def planted(study: Study, datasets: Collection[str], world: World) -> list[Planted]:
-    """Effects of the data sets of one source. The first test to name a gene in a contrast decides: gates, then primary
+def response_of(gene: str) -> int:
+    """Whether a perturbation lowers the gene (FALLS), raises it (RISES) or leaves it (0): a matter of the gene, so that
+    peaks and expression agree about it."""
+    share = int(sha256(f"response {gene}".encode()).hexdigest()[:8], 16) / 16**8
+    return FALLS if share < RESPONSE_SHARE else RISES if share < 2 * RESPONSE_SHARE else 0
+
+
+def planted(
+    study: Study, datasets: Collection[str], world: World, background: Sequence[str] = ()
+) -> list[Planted]:
+    """Effects of the data sets of one source; `background` are all genes, some of which respond to what the study tests.
+    The first test to name a gene in a contrast decides: gates, then primary
     tests, then the others, single genes before sets."""
     order = {"gate": 0, "primary": 1, "supporting": 2, "sensitivity": 3}
     asked = [
@@ -89,6 +111,14 @@ def planted(study: Study, datasets: Collection[str], world: World) -> list[Plant
         for claim, test in study.tests()
         if set(datasets) & set(test.datasets)
         for genes, contrast, modifier in _asked(study, test)
+    ]
+    asked += [
+        (len(order), True, list(genes), contrast, modifier, direction * RESPONSE_EFFECT)
+        for _, test in study.tests()
+        if isinstance(test, BoundAndDeregulated) and set(datasets) & set(test.datasets)
+        for contrast, modifier in [_ranked_contrast(study, test)]
+        for direction in (FALLS, RISES)
+        if (genes := [gene for gene in background if response_of(gene) == direction])
     ]
     found: list[Planted] = []
     taken: set[tuple[str, str]] = set()
@@ -106,11 +136,18 @@ def _asked(study: Study, test: ClaimTest) -> Iterator[tuple[list[str], Contrast,
     if isinstance(test, DifferentialExpression):
         yield _genes(study, test), test.contrast, test.interaction
     if isinstance(test, GeneSetEnrichment):
-        ranking = test.with_["ranking"]
-        assert isinstance(ranking, ResultOf)
-        source = next(one for _, one in study.tests() if one.id == ranking.test)
-        assert isinstance(source, DifferentialExpression)
-        yield members(study, test.gene_set), source.contrast, source.interaction
+        yield members(study, test.gene_set), *_ranked_contrast(study, test)
+
+
+def _ranked_contrast(
+    study: Study, test: GeneSetEnrichment | BoundAndDeregulated
+) -> tuple[Contrast, Contrast | None]:
+    """The contrast of the test that ranks the genes, and that of its interaction."""
+    ranking = test.with_["ranking"]
+    assert isinstance(ranking, ResultOf)
+    source = next(one for _, one in study.tests() if one.id == ranking.test)
+    assert isinstance(source, DifferentialExpression)
+    return source.contrast, source.interaction
 
 
 def _genes(study: Study, test: DifferentialExpression) -> list[str]:

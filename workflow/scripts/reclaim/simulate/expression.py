@@ -102,7 +102,8 @@ def simulate_expression(
         samples[column] = [f"{value:.1f}" for value in generator.uniform(*COVARIATE, len(samples))]
     for column in purity_columns(datasets):
         samples[column] = [f"{purity:.3f}" for purity in generator.uniform(*PURITY, len(samples))]
-    genes, effects = all_genes(study), planted(study, names, world)
+    genes = all_genes(study)
+    effects = planted(study, names, world, genes)
     strata = next(filter(None, map(strata_of, tests)), None)
     level = generator.normal(6, GENE_SPREAD, len(genes))
     tested = np.isin(genes, tested_genes(study))

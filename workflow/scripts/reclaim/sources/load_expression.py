@@ -54,7 +54,7 @@ def load_expression(
             raise AbsentData(receipt.reason)
         data, key = _read(dataset, receipt.open(store), symbols, dropped)
         if not isinstance(dataset, XenaDataset):  # Xena's choice of columns to read rests on them already
-            data.obs = derive_columns(data.obs, dataset.derive)
+            data.obs = _derived(dataset, data.obs)
         if dataset.expect and not select(data.obs, dataset.expect).any():
             raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
         data, flow = select_samples(data, dataset.samples)
@@ -69,6 +69,17 @@ def load_expression(
     return validated(_plain(data)), Ledger(
         status="present", simulated=receipt.simulated, flow=flow, dropped=counts
     )
+
+
+def _derived(dataset: ExpressionDataset, samples: pd.DataFrame) -> pd.DataFrame:
+    """With the derived columns. Of data that nobody has opened yet, texts that fit two values are no mistake of the
+    study file: they are not the data that were expected."""
+    try:
+        return derive_columns(samples, dataset.derive)
+    except UserError as ambiguous:
+        if dataset.confirmed:
+            raise
+        raise AbsentData(f"not the data that were expected: {ambiguous}") from None
 
 
 def _read(

@@ -1,0 +1,178 @@
+"""The rule of a claim about regions, on swapped experiments and on moved queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reclaim.calibration.frames import Material
+from reclaim.calibration.rates import exact_rate, null_distribution, repeated
+from reclaim.calibration.record import ClaimCalibration, Percentile
+from reclaim.calibration.region_nulls import Nulls, shifted_queries, swapped_experiments
+from reclaim.calibration.unswapped import CALIBRATED_RULES, REGION_TESTS, RegionTest, rule_of
+from reclaim.comparators import comparators_of
+from reclaim.decisions import Bound, Conjunction, LookupDecision, Specific
+from reclaim.evidence import EvidenceRow
+from reclaim.judging import (
+    Comparators,
+    JudgedClaim,
+    claimed_sign,
+    decision_for,
+    in_natural_sign,
+    judge,
+    judge_estimates,
+)
+from reclaim.rules import Judgement, judge_conjunction, judge_specific
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A primary test with its valid rows, what it is ranked among, and its nulls."""
+
+    test: RegionTest
+    rows: list[EvidenceRow]
+    comparators: Comparators
+    swapped: Nulls
+    shifted: Nulls
+
+
+class RegionCalibration:
+    """One claim whose primary tests look at regions."""
+
+    def __init__(self, material: Material, judged: JudgedClaim) -> None:
+        self.material, self.judged, self.claim = material, judged, judged.claim
+        assert self.claim.decision is not None
+        self.decision = self.claim.decision
+
+    def record(self, base: ClaimCalibration) -> ClaimCalibration:
+        """`base` with the rates. Each subject of a conjunction is swapped in turn while the others stay, and the largest
+        rate counts."""
+        parts = self._parts()
+        if not parts or not all(part.rows for part in parts):
+            gap = "no primary test is valid"
+            return base.model_copy(update={"null_gap": gap, "background_gap": gap})
+        found: dict[str, object] = {}
+        shifted = swapped = None
+        if gap := _gap([part.shifted for part in parts]):
+            found["null_gap"] = gap
+        else:
+            shifted = self._on({part.test.id: self._chance(part) for part in parts})
+            found["null_rate"] = exact_rate(shifted)
+        if gap := _gap([part.swapped for part in parts]):
+            found["background_gap"] = gap
+        else:
+            every = {part.test.partner: self._with_swapped(part, parts) for part in parts}
+            partner = max(every, key=lambda name: exact_rate(every[name]).share)
+            swapped = every[partner]
+            found |= {
+                "background_rate": exact_rate(swapped),
+                "swapped": partner if len(parts) > 1 else "",
+                "relations_gap": "regions have no samples over which experiments could correlate",
+            }
+        if not isinstance(self.decision, Conjunction):
+            found["distribution"] = null_distribution(
+                parts[0].rows[0].effect_name,
+                float(self.judged.judgement.effect[0]),
+                self._effects(parts[0], swapped),
+                self._effects(parts[0], shifted),
+            )
+        return base.model_copy(update=found)
+
+    def percentiles(self) -> list[Percentile]:
+        """Of every valid row, gates left out: where its effect stands among those of other antigens."""
+        found = []
+        for test in self.claim.tests:
+            if test.role == "gate" or not isinstance(test, REGION_TESTS):
+                continue
+            for row in self._valid(test.id):
+                nulls = swapped_experiments(self.material, test, [row])
+                if nulls.estimates is None or row.effect is None:
+                    continue
+                sign = claimed_sign(row)
+                others = sign * nulls.estimates.effect[0]
+                share = (1 + int((others >= sign * row.effect).sum())) / (len(others) + 1)
+                found.append(
+                    Percentile(
+                        test=test.id,
+                        dataset=row.dataset,
+                        stratum=row.stratum,
+                        null_percentile=float(f"{share:.6g}"),
+                    )
+                )
+        return found
+
+    def _valid(self, test: str) -> list[EvidenceRow]:
+        return [
+            row
+            for row in self.judged.evidence
+            if row.test == test and row.outcome != "invalid" and row.effect is not None
+        ]
+
+    def _parts(self) -> list[_Part]:
+        parts = []
+        for test in self.claim.tests:
+            if test.role != "primary" or rule_of(self.claim, test) not in CALIBRATED_RULES:
+                continue
+            assert isinstance(test, REGION_TESTS)
+            rows = self._valid(test.id)
+            if not rows:
+                parts.append(_Part(test, [], {}, Nulls(None), Nulls(None)))
+                continue
+            keys = [f"{test.id}/{row.dataset}" for row in rows]
+            comparators = comparators_of({key: self.material.tables(key) for key in keys})[test.id]
+            swapped = swapped_experiments(self.material, test, rows)
+            parts.append(_Part(test, rows, comparators, swapped, shifted_queries(self.material, test, rows)))
+        return parts
+
+    def _on(self, judged: Mapping[str, Judgement]) -> Judgement:
+        if isinstance(self.decision, Conjunction):
+            return judge_conjunction([judged[test] for test in self.decision.parts])
+        return next(iter(judged.values()))
+
+    def _chance(self, part: _Part) -> Judgement:
+        """The margin on every draw. That the partner also ranks high is not asked for: this can only raise the rate."""
+        return self._by_margin(part, part.shifted)
+
+    def _with_swapped(self, part: _Part, parts: list[_Part]) -> Judgement:
+        """The claim's rule with every other antigen in the place of this part's partner; the other parts stay."""
+        judged = {part.test.id: self._by_margin(part, part.swapped)}
+        rule = decision_for(self.claim, part.test.id)
+        names = part.swapped.names
+        if isinstance(rule, Specific):
+            others = {name: effect for name, effect in part.comparators.items() if name != part.test.query}
+            effects = claimed_sign(part.rows[0]) * np.array(list(others.values()), float)
+            ranked = np.repeat(effects[:, None], len(names), axis=1)
+            for column, name in enumerate(names):
+                ranked[list(others).index(name), column] = np.nan  # no comparator of itself
+            none = np.zeros(len(effects), bool)
+            judged[part.test.id] = judge_specific(judged[part.test.id], ranked, none)
+        for other in parts:
+            if other is not part:
+                own = judge(
+                    self.claim,
+                    other.test.id,
+                    other.rows,
+                    self.material.seed,
+                    comparators=other.comparators,
+                )
+                judged[other.test.id] = repeated(own, len(names))
+        return self._on(judged)
+
+    def _by_margin(self, part: _Part, nulls: Nulls) -> Judgement:
+        rule = decision_for(self.claim, part.test.id)
+        assert nulls.estimates is not None
+        assert not isinstance(rule, Bound | LookupDecision)
+        return judge_estimates(rule, part.rows, nulls.estimates, self.material.seed, single=True)
+
+    def _effects(self, part: _Part, judgement: Judgement | None) -> NDArray[np.float64]:
+        if judgement is None:
+            return np.empty(0)
+        turned = in_natural_sign(self.claim, judgement, part.test.id, part.rows)
+        return np.asarray(turned.effect[np.isfinite(turned.effect)])
+
+
+def _gap(nulls: list[Nulls]) -> str:
+    return next((one.gap for one in nulls if one.estimates is None), "")
