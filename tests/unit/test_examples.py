@@ -23,6 +23,7 @@ from reclaim.claim_row import VERDICTS, ClaimRow
 from reclaim.claim_tests import (
     NEEDS,
     AnyTest,
+    BoundAndDeregulated,
     Coexpression,
     Detection,
     DifferentialExpression,
@@ -166,7 +167,7 @@ def study_file(folder: Path, text: str) -> Path:
 
 def with_claims(folder: Path, claims: str) -> Path:
     """A study of these claims, with the data sets that they name."""
-    named = [name for name in DATASETS if re.search(rf"datasets: \[[^]]*\b{name}\b", claims)]
+    named = [name for name in DATASETS if re.search(rf"(datasets: \[[^]]*|\bpeaks: )\b{name}\b", claims)]
     datasets = "".join(f"  {name}: {DATASETS[name]}\n" for name in named)
     sets = the_sets().text if "gene_set" in claims else ""
     return study_file(folder, f"{HEAD}{sets}datasets:\n{datasets}claims:\n{indent(claims, 2)}")
@@ -336,7 +337,7 @@ def test_study_page_explains_every_key() -> None:
     of_regions = (ChipAtlasDataset, Cells)
     sets = (LibrarySet, EnrichrLibrary, MsigdbCollection, GeneSetFile)
     tests = (MutationFrequency, MutualExclusivity, DifferentialExpression, Detection, GeneSetEnrichment)
-    tests = (*tests, Coexpression, Survival, EventShare, PeakColocalization)
+    tests = (*tests, Coexpression, Survival, EventShare, PeakColocalization, BoundAndDeregulated)
     assert len(tests) == len(ANALYSES)
     for model in (*models, *of_expression, *of_regions, *sets, *tests, Endpoint):
         keys = {field.alias or name for name, field in model.model_fields.items()}

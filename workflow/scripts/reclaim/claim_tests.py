@@ -306,6 +306,8 @@ class BoundAndDeregulated(AnyTest):
         _check_inputs(
             self, {"peaks": "DATA_SET", "ranking": "{test: ID of a differential_expression test}"}, {}
         )
+        if self.samples:
+            raise ValueError("its samples are those of its ranking; write samples there")
         if self.method == "prerank" and self.among == "responding":
             raise ValueError(
                 "prerank ranks all genes; take `among: responding` out, or choose another method"

@@ -34,6 +34,7 @@ ANALYSES = (
     "survival",
     "event_share",
     "peak_colocalization",
+    "bound_and_deregulated",
 )
 """Kinds of test that this version runs."""
 
@@ -216,6 +217,7 @@ class Plan:
             if isinstance(ranking := test.with_.get("ranking"), ResultOf)
             for name in test.datasets
         ]
+        ranked_by = {ranking.split("/")[0] for ranking in rankings}
         libraries = _libraries(study, analysis, [test for _, test in tests])
         return AnalysisJob(
             study=study.id,
@@ -249,6 +251,11 @@ class Plan:
                 }
                 if rankings
                 else {},
+                "ranked_by": {
+                    test.id: _plain(test)
+                    for _, test in study.tests()
+                    if analysis in ON_REGIONS and test.id in ranked_by
+                },
                 "seed": self.config.seed,
             },
         )

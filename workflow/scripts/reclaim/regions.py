@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
-from reclaim.errors import AbsentData
+from reclaim.errors import AbsentData, did_you_mean
 
 REGIONS = pa.DataFrameSchema(
     {
@@ -90,6 +90,16 @@ def no_rows(schema: pa.DataFrameSchema) -> pd.DataFrame:
     return pd.DataFrame(
         {name: pd.Series([], dtype=str(column.dtype)) for name, column in schema.columns.items()}
     )
+
+
+def check_antigens(binding: Binding, antigens: Sequence[str]) -> None:
+    """Raise AbsentData for the first of the antigens that no experiment is of."""
+    known = set(binding.experiments["antigen"])
+    for antigen in antigens:
+        if antigen not in known:
+            raise AbsentData(
+                f"no experiment of {antigen} was chosen{did_you_mean(antigen, known)} ({len(known)} antigens have one)"
+            )
 
 
 def as_regions(peaks: pd.DataFrame, experiment: str | None = None) -> pd.DataFrame:

@@ -13,11 +13,11 @@ from reclaim.claim_tests import PeakColocalization
 from reclaim.colocalization import SHIFTS, circular_shift_p, colocalization, rank_among
 from reclaim.comparators import OTHER_CELLS, SAME_CELLS
 from reclaim.dataset_base import TierName
-from reclaim.errors import AbsentData, did_you_mean
+from reclaim.errors import AbsentData
 from reclaim.evidence import Estimate
 from reclaim.intervals import Intervals
 from reclaim.region_universe import Occupancy, merge_regions, occupancy_matrix, top_peaks
-from reclaim.regions import Binding, overlaps_any
+from reclaim.regions import Binding, check_antigens, overlaps_any
 
 EFFECT, METHOD = "log_odds_ratio", "mantel_haenszel_over_occupancy"
 
@@ -50,12 +50,7 @@ def peak_colocalization(
     with too few regions for the margin to be seen has no effect, and says so. Raises AbsentData when the query or the
     partner has no experiment.
     """
-    for antigen in (test.query, test.partner):
-        known = set(binding.experiments["antigen"])
-        if antigen not in known:
-            raise AbsentData(
-                f"no experiment of {antigen} was chosen{did_you_mean(antigen, known)} ({len(known)} antigens have one)"
-            )
+    check_antigens(binding, [test.query, test.partner])
     universe = make_universe(test, binding, genome)
     query, partner = (universe.antigens.index(name) for name in (test.query, test.partner))
     found = colocalization(universe.occupancy, query, universe.promoter)

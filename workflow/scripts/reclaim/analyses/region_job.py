@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reclaim.analyses.testing import run_each
-from reclaim.claim_tests import ClaimTest, ResultOf
-from reclaim.dataset import TIER_OF, Dataset, Tier, TierName, kind_of
+from reclaim.claim_tests import ClaimTest, DifferentialExpression, ResultOf
+from reclaim.dataset import TIER_OF, Dataset, ExpressionKeys, Tier, TierName, kind_of
 from reclaim.errors import AbsentData
 from reclaim.evidence import Estimate, Setting, rows_to_table, write_tsv
 from reclaim.job import job, logger, write_whole
@@ -32,6 +32,8 @@ class Files:
     ledgers: Mapping[str, Ledger]
     data: Mapping[str, list[str]]
     rankings: Mapping[str, str]
+    ranked_by: Mapping[str, DifferentialExpression]
+    """The tests whose results the rankings are, by their ids."""
     genome: Mapping[str, pd.DataFrame]
     """Transcription start sites and candidate elements, as far as the study needs them."""
     seed: int
@@ -69,11 +71,29 @@ class Inputs:
         return None if name is None else read_h5ad(self._data(name)[0])
 
     @cached_property
-    def ranking(self) -> pd.DataFrame:
-        """Full results of the test named under `with: {ranking: ...}`, on the same data set."""
+    def measured(self) -> anndata.AnnData:
+        """The expression data set that the test runs on. Raises AbsentData when it is absent."""
+        from anndata import read_h5ad
+
+        return read_h5ad(self._data(self.name)[0])
+
+    @property
+    def source_column(self) -> str | None:
+        """Of that data set: the column of projects or batches."""
+        dataset = self.files.datasets[self.name]
+        return dataset.source_column if isinstance(dataset, ExpressionKeys) else None
+
+    @property
+    def ranked_by(self) -> DifferentialExpression:
+        """The test named under `with: {ranking: ...}`."""
         ranking = self.test.with_["ranking"]
         assert isinstance(ranking, ResultOf)
-        return pd.read_parquet(self.files.rankings[f"{ranking.test}/{self.name}"])
+        return self.files.ranked_by[ranking.test]
+
+    @cached_property
+    def ranking(self) -> pd.DataFrame:
+        """Full results of that test, on the same data set."""
+        return pd.read_parquet(self.files.rankings[f"{self.ranked_by.id}/{self.name}"])
 
     def tier(self, antigens: list[str]) -> TierName:
         """The worst of the data set, of the peaks beside it, and of the cells in which the antigens were seen."""
@@ -144,5 +164,9 @@ def _files(snakemake: Any, load_genome: LoadGenome) -> Files:
         for name, path in zip(parameters.genome, inputs.genome, strict=True)
     }
     rankings = dict(zip(parameters.rankings, inputs.rankings, strict=True))
+    ranked_by = {
+        name: DifferentialExpression.model_validate(value)
+        for name, value in parameters.slice["ranked_by"].items()
+    }
     genome = load_genome(receipts, Path(parameters.store))
-    return Files(datasets, ledgers, data, rankings, genome, parameters.slice["seed"])
+    return Files(datasets, ledgers, data, rankings, ranked_by, genome, parameters.slice["seed"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from reclaim.calibration.record import ClaimCalibration
 from reclaim.claim_row import MEANING, ClaimRow
-from reclaim.claim_tests import PeakColocalization
+from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization
 from reclaim.decisions import Conjunction
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import decision_for
@@ -201,7 +201,9 @@ def _facts(claim: Claim, row: ClaimRow, reading: ClaimReading) -> list[tuple[str
 
 
 def _as_if_independent(decisive: Reading) -> str:
-    """Of several data sets of regions the p-value is that of the pooled interval; of one that of its draws."""
+    """What a p-value takes for granted that is not so. Of co-localisation in one data set it counts draws."""
+    if isinstance(decisive.test, BoundAndDeregulated):
+        return ", as if genes were independent"
     several = len(decisive.valid) > 1 and isinstance(decisive.test, PeakColocalization)
     return ", as if regions were independent" if several else ""
 

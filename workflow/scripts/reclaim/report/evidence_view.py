@@ -32,6 +32,8 @@ SHIFTED = (
 )
 REGIONS = "peak_colocalization"
 """The analysis that counts regions."""
+GENES = "bound_and_deregulated"
+"""The analysis that counts genes."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ def _counts(analysis: str, scale: Scale) -> tuple[str, str]:
         return "n", "detected"
     if analysis == REGIONS:
         return "regions", "with both"
+    if analysis == GENES:
+        return "genes", "bound and respond"
     return "n", "altered" if scale.kind == "share" else "events"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reclaim.claim_tests import PeakColocalization, Survival
+from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization, Survival
 from reclaim.judging import decision_for
 from reclaim.report.decision import zones
 from reclaim.report.figures import ForestRow, forest
@@ -30,10 +30,12 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
     decision = decision_for(claim, reading.test.id)
     regions = zones(decision, rows)
 
-    hazards, regions_counted = (isinstance(reading.test, kind) for kind in (Survival, PeakColocalization))
+    hazards, regions_counted, genes_counted = (
+        isinstance(reading.test, kind) for kind in (Survival, PeakColocalization, BoundAndDeregulated)
+    )
 
     def counts(n_events: int | None, n: int | None) -> str:
-        if regions_counted:
+        if regions_counted or genes_counted:
             return f"{count(n_events)} both"
         return f"{count(n_events)} / {count(n)}" if hazards or scale.kind == "share" else f"n {count(n)}"
 
@@ -70,6 +72,8 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
         caption.append("Counts are events / patients.")
     if regions_counted:
         caption.append("Counts are regions with both.")
+    if genes_counted:
+        caption.append("Counts are genes that are bound and respond as claimed.")
     if len(rows) > 1:
         caption.append("A larger square is a more precise estimate.")
     if pooled:

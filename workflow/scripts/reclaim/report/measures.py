@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 
 from reclaim.claim_tests import (
+    BoundAndDeregulated,
     ClaimTest,
     Coexpression,
     Contrast,
@@ -17,6 +18,7 @@ from reclaim.claim_tests import (
 from reclaim.colocalization import OCCUPANCY_FROM, SHIFTS
 from reclaim.dataset import Dataset, ExpressionKeys
 from reclaim.endpoint import Endpoint
+from reclaim.gene_strata import BIOTYPE, LEVELS
 from reclaim.region_universe import GAP_BP
 from reclaim.report.words import listing
 from reclaim.selection import describe
@@ -43,6 +45,8 @@ def measure(test: ClaimTest, sets: Sets) -> str:
             )
         case PeakColocalization():
             return _colocalization(test)
+        case BoundAndDeregulated():
+            return _bound_and_deregulated(test)
     return kind(test)
 
 
@@ -101,6 +105,38 @@ def _colocalization(test: PeakColocalization) -> str:
         f"not count){strata}. Regions are {among}.{peaks} Every other antigen is compared with {test.query} in the same way. "
         f"The p of a row is one-sided, of {SHIFTS:,} circular shifts of {test.query} along the regions."
     )
+
+
+def _bound_and_deregulated(test: BoundAndDeregulated) -> str:
+    near = f"with a peak of {test.query} within {test.window_bp:,} bp of a transcription start"
+    verb = test.response.removesuffix("s")
+    if test.method == "prerank":
+        return (
+            f"Normalised enrichment score of the genes {near} in the ranking of all {BIOTYPE.replace('_', '-')} genes by "
+            "their response: below 0 when they stand among those that fall, above 0 among those that rise. It has no "
+            "interval, and is shown only."
+        )
+    rather = f" rather than {'rise' if verb == 'fall' else 'fall'}" if test.among == "responding" else ""
+    said = [
+        f"Odds ratio ({'Mantel and Haenszel' if test.method == 'strata' else 'Fisher’s exact test'}): 2 means that the "
+        f"odds to {verb}{rather} are twice as high for genes {near} as for other {BIOTYPE.replace('_', '-')} genes; 1 "
+        "means no relation."
+    ]
+    if rather:
+        said.append("Only genes that fall or rise count.")
+    if test.method == "strata":
+        said.append(
+            "Bound genes are expressed genes with busy promoters, and expressed genes are those whose change can be seen. "
+            f"Genes are therefore compared only with those that are as strongly expressed in the control group ({LEVELS} "
+            f"classes of equal size) and that as many peaks of other antigens are near ({_occupancy()})."
+        )
+    else:
+        said.append("Nothing is adjusted for: expressed genes are bound, and seen to change, more often.")
+    said.append(
+        f"A gene responds when its q-value is below {test.max_q:g}. Interval and p take genes as independent, though "
+        "neighbours share peaks and genes of a pathway respond together."
+    )
+    return " ".join(said)
 
 
 def _occupancy() -> str:

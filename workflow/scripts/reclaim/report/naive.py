@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reclaim.claim_tests import (
+    BoundAndDeregulated,
     ClaimTest,
     Coexpression,
     EventShare,
@@ -150,7 +151,7 @@ def _window(primary: Reading, other: Reading) -> list[str]:
 
 def counts_in_words(reading: Reading) -> str:
     """`118 of 177 patients in 1 data set` for a share, else the number of patients or samples; of survival also
-    the events; of co-localisation regions."""
+    the events; of co-localisation regions, of bound genes that respond genes."""
     if not reading.valid:
         return "no valid row"
     sets = f"{len(reading.datasets)} data set{'' if len(reading.datasets) == 1 else 's'}"
@@ -161,6 +162,9 @@ def counts_in_words(reading: Reading) -> str:
         return f"{count(reading.n_events)} events, n = {count(reading.n)} in {sets}"
     if isinstance(reading.test, PeakColocalization):
         return f"{count(reading.n_events)} of {count(reading.n)} regions with both, in {sets}"
+    if isinstance(reading.test, BoundAndDeregulated):
+        responds = reading.test.response.removesuffix("s")
+        return f"{count(reading.n_events)} of {count(reading.n)} genes are bound and {responds}, in {sets}"
     return f"n = {count(reading.n)} in {sets}"
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from reclaim.claim_tests import (
     AnyTest,
+    BoundAndDeregulated,
     ClaimTest,
     Coexpression,
     Contrast,
@@ -41,6 +42,7 @@ PHRASES = {
     "universe": "regions:",
     "promoter_bp": "promoters:",
     "top_peaks": "peaks of each experiment:",
+    "window_bp": "peaks near a gene:",
 }
 """Keys that read on in their values."""
 
@@ -51,6 +53,7 @@ UNSET = {
     "promoters:": "",
     "peaks of each experiment:": "all",
     "regions:": "",
+    "peaks near a gene:": "",
 }
 
 UNIVERSES = {
@@ -79,6 +82,11 @@ def subject(test: ClaimTest) -> str:
             return f"{endpoint_name(test)} after {test.after_years:g} years"
         case PeakColocalization():
             return f"{test.query} and {test.partner} on the same regions"
+        case BoundAndDeregulated():
+            other = "rise" if test.response == "falls" else "fall"
+            rather = f" rather than {other}" if test.among == "responding" else ""
+            near = f"with a peak of {test.query} within {test.window_bp:,} bp"
+            return f"genes {near} that {test.response.removesuffix('s')}{rather}"
     return "; ".join(
         value if name.startswith("feature") else f"{name} {value}" if name in UNSET else f"{name}: {value}"
         for name, value in _own_keys(test).items()
@@ -119,6 +127,8 @@ def _with_unit(name: str, value: Any) -> str:
             return f"within {value:,} bp of a transcription start" if value else "no strata of their own"
         case "top_peaks":
             return f"the {value:,} strongest"
+        case "window_bp":
+            return f"within {value:,} bp of a transcription start"
     return f"{words_for(value)}{' years' if name.endswith('_years') else ''}"
 
 
