@@ -384,8 +384,8 @@ def test_an_antigen_without_an_experiment_is_absent() -> None:
     with pytest.raises(AbsentData, match=told):
         run(peaks, a_ranking(np.ones(3, bool)))
     with pytest.raises(AbsentData, match=told):
-        check_antigens(peaks, ["TFA1", "TFA"])
-    check_antigens(peaks, ["TFA1"])
+        check_antigens(peaks.experiments, ["TFA1", "TFA"])
+    check_antigens(peaks.experiments, ["TFA1"])
 
 
 def test_a_ranking_without_results_is_absent() -> None:
@@ -594,7 +594,7 @@ def test_the_page_says_what_is_compared() -> None:
     assert subject(a_test(among="responding")).endswith("that fall rather than rise")
     other = a_test(method="fisher", window_bp=1000)
     assert differences(a_test(), other) == [
-        "peaks near a gene: within 1,000 bp of a transcription start instead of within 5,000 bp of a transcription start",
+        "peaks within: 1,000 bp of a transcription start instead of 5,000 bp of a transcription start",
         "method: fisher instead of strata",
     ]
     assert not re.search(r"_", said)

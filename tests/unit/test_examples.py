@@ -34,6 +34,7 @@ from reclaim.claim_tests import (
     PeakColocalization,
     Role,
     Survival,
+    TargetGenes,
 )
 from reclaim.config import WORLDS, Config, Data, check_config
 from reclaim.count_model import fit_counts
@@ -115,6 +116,7 @@ DATASETS = {
     "counts": f"{{source: file, format: count_matrix, path: c.tsv, {SAMPLE_TABLE}, independent: true, {TIER}}}",
     "lines_a": f"{{{LINES}, series: GSE1, patients: a, derive: {{{DRUG}, {GENOTYPE}}}}}",
     "lines_b": f"{{{LINES}, series: GSE2, patients: b, derive: {{{DRUG}}}}}",
+    "myeloma_lines": f"{{{LINES}, series: GSE3, patients: f}}",
     "tissue": f"{{{TISSUE}, patients: c, independent: true, {TIER}}}",
     "tumours_a": f"{{{TUMOURS}, patients: d, independent: true, {TIER}}}",
     "tumours_b": f"{{{PATIENTS}, patients: e, independent: true, {TIER}}}",
@@ -167,7 +169,11 @@ def study_file(folder: Path, text: str) -> Path:
 
 def with_claims(folder: Path, claims: str) -> Path:
     """A study of these claims, with the data sets that they name."""
-    named = [name for name in DATASETS if re.search(rf"(datasets: \[[^]]*|\bpeaks: )\b{name}\b", claims)]
+    named = [
+        name
+        for name in DATASETS
+        if re.search(rf"(datasets: \[[^]]*|\b(?:peaks|expression): )\b{name}\b", claims)
+    ]
     datasets = "".join(f"  {name}: {DATASETS[name]}\n" for name in named)
     sets = the_sets().text if "gene_set" in claims else ""
     return study_file(folder, f"{HEAD}{sets}datasets:\n{datasets}claims:\n{indent(claims, 2)}")
@@ -337,7 +343,7 @@ def test_study_page_explains_every_key() -> None:
     of_regions = (ChipAtlasDataset, Cells)
     sets = (LibrarySet, EnrichrLibrary, MsigdbCollection, GeneSetFile)
     tests = (MutationFrequency, MutualExclusivity, DifferentialExpression, Detection, GeneSetEnrichment)
-    tests = (*tests, Coexpression, Survival, EventShare, PeakColocalization, BoundAndDeregulated)
+    tests = (*tests, Coexpression, Survival, EventShare, PeakColocalization, TargetGenes, BoundAndDeregulated)
     assert len(tests) == len(ANALYSES)
     for model in (*models, *of_expression, *of_regions, *sets, *tests, Endpoint):
         keys = {field.alias or name for name, field in model.model_fields.items()}
@@ -362,6 +368,33 @@ def test_the_claim_of_peaks_agrees_where_it_is_planted(tmp_path: Path) -> None:
     assert json.loads(rows.loc["ikzf1_fos_strongest", "groups"])["FOS"] <= 2000
     claims = pd.read_csv(results / "claims.tsv", sep="\t")
     assert list(claims["verdict"]) == ["consistent"]
+
+
+def test_the_claim_of_target_genes_agrees_where_it_is_planted(tmp_path: Path) -> None:
+    """Through the whole workflow, with expression beside the peaks and with a partner."""
+    block = next(one for one in blocks() if one.tag == "yaml claim" and "target_genes" in one.text)
+    path = with_claims(tmp_path, block.text)
+    targets = ["results/as_claimed/report.html", "results/reversed/claims.tsv"]
+    done = snakemake(tmp_path / "work", *targets, "--config", f"studies=['{path}']", "panel=false")
+    assert done.returncode == 0, done.stdout
+    found = {
+        world: pd.read_csv(tmp_path / "work/results" / world / "evidence.tsv", sep="\t").set_index("test")
+        for world in ("as_claimed", "reversed")
+    }
+    assert list(found["as_claimed"]["outcome"]) == ["agrees", "agrees"]
+    assert (found["as_claimed"]["n_events"] == 8).all()
+    assert "agrees" not in set(found["reversed"]["outcome"])
+    assert (found["reversed"]["n_events"] == 0).all()
+    full = pd.read_parquet(tmp_path / "work/results/as_claimed/example/ikzf1_targets/myeloma_factors.parquet")
+    assert set(full["effect_name"]) == {"regulatory_potential"}
+    assert len(full) > 1000
+    report = (tmp_path / "work/results/as_claimed/report.html").read_text(encoding="utf-8")
+    for told in (
+        "8 of 8 named genes with a peak",
+        "that shares a base with one of FOS",
+        "named genes with a peak / named",
+    ):
+        assert told in report
 
 
 def choices(model: Any, key: str) -> set[str]:

@@ -118,18 +118,16 @@ def test_an_analysis_that_is_not_run_yet_is_told_at_once(tmp_path: Path) -> None
         "datasets": ["a"],
         "expected": "positive",
     }
-    bound = {"id": "bound", "role": "supporting", "analysis": "target_genes", "datasets": ["peaks"]}
+    needed = {"id": "needed", "role": "supporting", "analysis": "dependency", "datasets": ["b"]}
     tests = (
         survival | {"feature": {"gene": "KRAS"}, "endpoint": endpoint},
-        bound | {"query": "IKZF1", "genes": ["KRAS"]},
+        needed | {"feature": {"gene": "KRAS"}, "contrast": expression_test()["contrast"]},
         expression_test("up", "supporting", datasets=["b"]),
     )
-    peaks = dataset(source="file", format="bed", path="x.bed", genome="hg38")
-    del peaks["study"]
     arrays = geo_dataset(expression="series_matrix")
-    values = study_values(claim(*tests), a=arrays, b=arrays | {"series": "GSE2"}, peaks=peaks)
+    values = study_values(claim(*tests), a=arrays, b=arrays | {"series": "GSE2"})
     assert mistakes_of(values, tmp_path) == [
-        "test bound: analysis 'target_genes' is not run by this version",
+        "test needed: analysis 'dependency' is not run by this version",
     ]
 
 

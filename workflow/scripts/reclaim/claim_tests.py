@@ -246,6 +246,12 @@ class PeakColocalization(AnyTest):
         description="The regions that count: those that any antigen of the data set binds, or ENCODE's candidate "
         "cis-regulatory elements.",
     )
+    lone_regions: Literal["leave_out", "count"] | None = Field(
+        None,
+        description="Regions of peaks that no other antigen binds: they are there only because query or partner binds "
+        "them, which makes the two look as if they avoided each other. Left out unless count is said; elements always "
+        "count.",
+    )
     promoter_bp: int = Field(
         1000,
         ge=0,
@@ -255,6 +261,17 @@ class PeakColocalization(AnyTest):
         None, ge=1, description="The strongest peaks of each experiment; all when not given."
     )
     expected: Sign = "positive"
+
+    @model_validator(mode="after")
+    def _of_peaks(self) -> PeakColocalization:
+        if self.universe == "elements" and self.lone_regions is not None:
+            raise ValueError("elements are there whatever binds them, and all count; take lone_regions out")
+        return self
+
+    @property
+    def counts_lone_regions(self) -> bool:
+        """Whether regions count that no other antigen binds."""
+        return self.universe == "elements" or self.lone_regions == "count"
 
 
 class TargetGenes(AnyTest):
@@ -277,6 +294,12 @@ class TargetGenes(AnyTest):
         _check_inputs(self, {}, {"expression": "DATA_SET"})
         if len(set(self.genes)) < len(self.genes):
             raise ValueError("a gene stands twice; name each once")
+        if self.query in self.partner:
+            raise ValueError(f"{self.query} is its own partner; name others")
+        if self.samples and "expression" not in self.with_:
+            raise ValueError(
+                "samples are those of the expression; add with: {expression: DATA_SET}, or take them out"
+            )
         return self
 
 
@@ -340,6 +363,13 @@ class Lookup(AnyTest):
     exclude: Selection = Field(
         default_factory=dict, description="Rows that must not count, such as own papers."
     )
+
+
+def antigens_of(test: AnyTest) -> list[str]:
+    """Query and partners of a test; none of one that is not about peaks."""
+    query, partner = (getattr(test, key, None) for key in ("query", "partner"))
+    partners = partner if isinstance(partner, list) else [partner]
+    return [name for name in (query, *partners) if isinstance(name, str)]
 
 
 def _check_inputs(test: AnyTest, needed: Mapping[str, str], allowed: Mapping[str, str]) -> None:

@@ -32,7 +32,9 @@ FEWEST_REGIONS = 5
 """Strata with fewer regions are left out."""
 
 
-def colocalization(occupancy: Occupancy, query: int, stratum: ArrayLike | None = None) -> pd.DataFrame:
+def colocalization(
+    occupancy: Occupancy, query: int, stratum: ArrayLike | None = None, lone_regions: bool = True
+) -> pd.DataFrame:
     """Overlap of the query with each other column, one row per column, none left out.
 
     `query` is a column of `occupancy`; `stratum` has one label per region (promoter or distal), across which
@@ -43,20 +45,23 @@ def colocalization(occupancy: Occupancy, query: int, stratum: ArrayLike | None =
     q_value (Benjamini-Hochberg), n_informative (regions in strata where query and partner vary), mde,
     underpowered, reason. Strata are the number of columns with a peak in the region other than the two that
     are tested (bins: 0, 1, 2-3, 4-6, 7-10, 11-20, 21-40, 41+) x `stratum`; those with fewer than 5 regions
-    are left out. mde is 2.8 standard errors that the partner's and the query's numbers of regions per
+    are left out, and without `lone_regions` those where no other column has a peak: where regions are the
+    peaks themselves, one that no other factor binds is a region only because one of the two binds it, so that the
+    two never are both absent there, and look as if they avoided each other. mde is 2.8 standard errors that the partner's and the query's numbers of regions per
     stratum give at an odds ratio of 1, and a partner is underpowered when this exceeds the margin, log 1.5:
     then it could have been missed. This does not look at the overlap found, which would call a partner that
     is never there underpowered however many regions it has. See `mantel_haenszel` for zero cells and
     `reason`; a partner without any region has a row of NaN. Raises ValueError for a column out of range and
     for a label per region too few.
     """
-    strata = _Strata(occupancy, query, stratum)
+    strata = _Strata(occupancy, query, stratum, lone_regions)
     partners = np.delete(np.arange(occupancy.n_columns), query)
     tables = np.zeros((len(partners), strata.n, 2, 2), np.int64)
     for table, partner in zip(tables, partners, strict=True):
         strata.count(occupancy.present(int(partner)), table)
     whole = tables.sum(axis=1)
     tables[tables.sum(axis=(2, 3)) < FEWEST_REGIONS] = 0
+    tables[:, ~strata.counts] = 0
     return _table(partners, whole, mantel_haenszel(tables))
 
 
@@ -68,6 +73,7 @@ def circular_shift_p(
     seed: int,
     draws: int = SHIFTS,
     stratum: ArrayLike | None = None,
+    lone_regions: bool = True,
 ) -> pd.DataFrame:
     """How often the query, moved along the genome, overlaps a partner as much, one row per partner.
 
@@ -84,7 +90,7 @@ def circular_shift_p(
     draws, and the same `seed` gives the same result. Raises ValueError for a column out of range, chromosomes
     that are not together, shapes that do not fit and no draws.
     """
-    strata = _Strata(occupancy, query, stratum)
+    strata = _Strata(occupancy, query, stratum, lone_regions)
     circles = _circles(strata.query, chromosome, seed, draws)
     rows = []
     for partner in partners:
@@ -109,10 +115,11 @@ def shifted_estimates(
     seed: int,
     draws: int = SHIFTS,
     stratum: ArrayLike | None = None,
+    lone_regions: bool = True,
 ) -> pd.DataFrame:
     """The estimate of `colocalization` for one partner and each draw of `circular_shift_p`, which has the same
     arguments: effect, se, ci_low and ci_high, one row per draw. What chance makes of the pair."""
-    strata = _Strata(occupancy, query, stratum)
+    strata = _Strata(occupancy, query, stratum, lone_regions)
     circles = _circles(strata.query, chromosome, seed, draws)
     both, only_query, only_partner, neither = _shifted(strata, occupancy.present(partner), circles, draws + 1)
     cells = np.array([[both, only_query], [only_partner, neither]])[..., 1:]  # the first is what was observed
@@ -156,7 +163,9 @@ class _Strata:
     """Strata of all partners of one query. A partner's own regions have one factor fewer besides the two
     than they would have if it were absent, so each region has two strata, whoever the partner is."""
 
-    def __init__(self, occupancy: Occupancy, query: int, stratum: ArrayLike | None) -> None:
+    def __init__(
+        self, occupancy: Occupancy, query: int, stratum: ArrayLike | None, lone_regions: bool
+    ) -> None:
         self.query = occupancy.present(query)
         further, n_further = np.zeros(occupancy.n_regions, np.int64), 1
         if stratum is not None:
@@ -165,6 +174,7 @@ class _Strata:
         if further.shape != (occupancy.n_regions,):
             raise ValueError(f"{occupancy.n_regions} regions need one stratum each; found {further.shape}")
         self.n = (len(OCCUPANCY_FROM) + 1) * n_further
+        self.counts = np.arange(self.n) >= (0 if lone_regions else n_further)
         others = occupancy.columns_per_region() - self.query
         self.if_absent, self.if_present = (
             np.searchsorted(OCCUPANCY_FROM, number, side="right") * n_further + further
@@ -245,7 +255,7 @@ def _shifted(
     leaves them exact."""
     group = np.where(present, strata.n + strata.if_present, strata.if_absent)
     size = np.bincount(group, minlength=2 * strata.n).reshape(2, strata.n)
-    used = np.flatnonzero(size.sum(axis=0) >= FEWEST_REGIONS)
+    used = np.flatnonzero((size.sum(axis=0) >= FEWEST_REGIONS) & strata.counts)
     row_of = np.full(2 * strata.n, -1)
     row_of[np.append(used, strata.n + used)] = np.arange(2 * len(used))
     with_query = np.zeros((2 * len(used), draws))

@@ -88,9 +88,13 @@ FLAGS = {
     "source_confounded": "Case and control come from different projects: never the sole basis of a verdict.",
     "circular_members": "Genes of the set that the test itself is about were removed.",
     "tissue_mixture": "Bulk tissue: a correlation may come from the share of a cell type alone; see the adjusted test.",
-    "underpowered": "Too few regions are bound for an odds ratio of 1.5 to be seen: nothing can be said.",
+    "underpowered": "Nothing can be said: too few regions are bound for an odds ratio of 1.5 to be seen, or so few genes "
+    "are named that even the most extreme finding would be no surprise.",
     "few_peaks": "Fewer peaks than the test asks for: compared at another number than the other antigens.",
-    "other_cells": "Query and partner were measured in different cells: there is no rank among antigens of one kind.",
+    "other_cells": "Query and partner were measured in different cells: that their peaks meet need not mean that they do, "
+    "and there is no rank among antigens of the same cells.",
+    "genes_left_out": "Named genes that cannot be told in the annotation, or are not measured, do not count.",
+    "few_comparable": "Too few genes, or groups of neighbouring genes, are comparable with the named ones.",
     "gate_failed": "A gate of the claim failed on this data set.",
 }
 """Codes of the guards, in words."""

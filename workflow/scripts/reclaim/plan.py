@@ -34,6 +34,7 @@ ANALYSES = (
     "survival",
     "event_share",
     "peak_colocalization",
+    "target_genes",
     "bound_and_deregulated",
 )
 """Kinds of test that this version runs."""

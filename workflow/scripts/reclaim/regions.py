@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,21 +85,26 @@ class Binding:
         )
 
 
-def no_rows(schema: pa.DataFrameSchema) -> pd.DataFrame:
-    """The table without a row."""
-    return pd.DataFrame(
-        {name: pd.Series([], dtype=str(column.dtype)) for name, column in schema.columns.items()}
-    )
-
-
-def check_antigens(binding: Binding, antigens: Sequence[str]) -> None:
-    """Raise AbsentData for the first of the antigens that no experiment is of."""
-    known = set(binding.experiments["antigen"])
+def check_antigens(experiments: pd.DataFrame, antigens: Iterable[str]) -> None:
+    """Raise AbsentData when one of the antigens has no experiment."""
+    known = set(experiments["antigen"])
     for antigen in antigens:
         if antigen not in known:
             raise AbsentData(
                 f"no experiment of {antigen} was chosen{did_you_mean(antigen, known)} ({len(known)} antigens have one)"
             )
+
+
+def cells_of(experiments: pd.DataFrame) -> pd.Series[str]:
+    """In which step of the order of preference each antigen was measured; index: antigen."""
+    return experiments.groupby("antigen")["cells"].first()
+
+
+def no_rows(schema: pa.DataFrameSchema) -> pd.DataFrame:
+    """The table without a row."""
+    return pd.DataFrame(
+        {name: pd.Series([], dtype=str(column.dtype)) for name, column in schema.columns.items()}
+    )
 
 
 def as_regions(peaks: pd.DataFrame, experiment: str | None = None) -> pd.DataFrame:

@@ -24,7 +24,6 @@ from reclaim.gene_strata import BIOTYPE, gene_strata
 from reclaim.mantel_haenszel import MantelHaenszel, mantel_haenszel
 from reclaim.rank_product import rank_product
 from reclaim.regions import Binding, check_antigens
-from reclaim.rules import MARGIN
 from reclaim.targets import DISTAL_BP, gene_starts, near_genes, peaks_around, peaks_of, target_table
 
 EFFECT, SCORE = "log_odds_ratio", "normalised_enrichment_score"
@@ -33,6 +32,9 @@ METHODS = {
     "fisher": "Fisher's exact test, conditional odds ratio",
     "prerank": "gene set enrichment of the bound genes, multilevel p-values (gseapy)",
 }
+FEWEST_INFORMATIVE = 5
+"""Variance of the number of bound genes that respond, were the two unrelated: below it an interval by the normal
+distribution says nothing."""
 FEWEST_BOUND = 5
 """A smaller set has no enrichment score."""
 SHOWN = 5
@@ -59,7 +61,7 @@ def bound_and_deregulated(
     ranking's own stratum where it has several. p-values of estimates are one-sided, as claimed. Raises AbsentData
     without an experiment of the query, for a ranking without results, and when no gene of it has a place.
     """
-    check_antigens(binding, [test.query])
+    check_antigens(binding.experiments, [test.query])
     if ranking.empty:
         raise AbsentData("the test that ranks the genes has no result on this data set")
     starts = gene_starts(annotation)
@@ -157,17 +159,16 @@ def _with_counts(base: Estimate, test: BoundAndDeregulated, genes: pd.DataFrame)
 
 
 def _odds_ratio(test: BoundAndDeregulated, found: Estimate, genes: pd.DataFrame) -> Estimate:
-    """With effect, interval and p-value where the margin could have been seen and the odds ratio is finite."""
+    """With effect, interval and p-value where there are genes enough for them and the odds ratio is finite."""
     counted = _counted(test, genes)
     bound, responds = (counted[name].to_numpy(bool) for name in ("bound", test.response))
     stratum = counted["alike"].to_numpy() if test.method == "strata" else np.zeros(len(counted), np.int64)
     adjusted = _over(stratum, bound, responds)
-    mde = MDE_FACTOR * float(adjusted.null_se[0])
-    effect, reason = float(adjusted.effect[0]), str(adjusted.reason[0])
-    if mde > MARGIN[EFFECT]:
+    null_se, effect, reason = float(adjusted.null_se[0]), float(adjusted.effect[0]), str(adjusted.reason[0])
+    if null_se**-2 < FEWEST_INFORMATIVE:
         told = (
-            f"Odds ratios below {np.exp(mde):.3g} could be missed."
-            if np.isfinite(mde)
+            f"Odds ratios below {np.exp(MDE_FACTOR * null_se):.3g} could be missed."
+            if np.isfinite(null_se)
             else f"No odds ratio: {reason}."
         )
         return replace(found, flags=(*found.flags, "underpowered"), note=told)

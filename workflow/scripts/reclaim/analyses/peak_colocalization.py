@@ -17,7 +17,7 @@ from reclaim.errors import AbsentData
 from reclaim.evidence import Estimate
 from reclaim.intervals import Intervals
 from reclaim.region_universe import Occupancy, merge_regions, occupancy_matrix, top_peaks
-from reclaim.regions import Binding, check_antigens, overlaps_any
+from reclaim.regions import Binding, cells_of, check_antigens, overlaps_any
 
 EFFECT, METHOD = "log_odds_ratio", "mantel_haenszel_over_occupancy"
 
@@ -50,11 +50,11 @@ def peak_colocalization(
     with too few regions for the margin to be seen has no effect, and says so. Raises AbsentData when the query or the
     partner has no experiment.
     """
-    check_antigens(binding, [test.query, test.partner])
+    check_antigens(binding.experiments, (test.query, test.partner))
     universe = make_universe(test, binding, genome)
     query, partner = (universe.antigens.index(name) for name in (test.query, test.partner))
-    found = colocalization(universe.occupancy, query, universe.promoter)
-    cells = binding.experiments.groupby("antigen")["cells"].first()
+    found = colocalization(universe.occupancy, query, universe.promoter, test.counts_lone_regions)
+    cells = cells_of(binding.experiments)
     table = found.assign(
         feature=[universe.antigens[i] for i in found["partner"]],
         n=found["n_regions"],
@@ -63,7 +63,14 @@ def peak_colocalization(
     table["stratum"] = np.where(cells.loc[table["feature"]] == cells[test.query], SAME_CELLS, OTHER_CELLS)
     table.attrs |= {"method": METHOD, "effect_name": EFFECT}
     shifted = circular_shift_p(
-        universe.occupancy, query, [partner], universe.regions.chromosome, seed, SHIFTS, universe.promoter
+        universe.occupancy,
+        query,
+        [partner],
+        universe.regions.chromosome,
+        seed,
+        SHIFTS,
+        universe.promoter,
+        test.counts_lone_regions,
     ).iloc[0]
     p_value = float(shifted["p_less" if test.expected == "negative" else "p_greater"])
     own = table[table["partner"] == partner].iloc[0]

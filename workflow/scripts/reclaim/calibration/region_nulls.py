@@ -62,6 +62,7 @@ def shifted_queries(material: Material, test: PeakColocalization, rows: Sequence
                 universe.regions.chromosome,
                 material.seed,
                 stratum=universe.promoter,
+                lone_regions=test.counts_lone_regions,
             )
         )
     return Nulls(estimates(found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from reclaim.claim_tests import antigens_of
 from reclaim.dataset import (
     CbioportalDataset,
     CbioportalExpressionDataset,
@@ -106,7 +107,7 @@ def dataset_view(
 
 def _named_antigens(study: Study) -> set[str]:
     """Antigens that a claim is about, relatives included."""
-    named = {getattr(test, key, None) for _, test in study.tests() for key in ("query", "partner")}
+    named = {name for _, test in study.tests() for name in antigens_of(test)}
     for claim in study.claims:
         decisions = (
             claim.decision.parts.values() if isinstance(claim.decision, Conjunction) else [claim.decision]

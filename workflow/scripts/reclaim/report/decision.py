@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reclaim.claim_tests import ON_REGIONS
 from reclaim.decisions import Bound, Decision, Equivalence, LookupDecision, Prevalence, Specific
 from reclaim.evidence import EvidenceRow
 from reclaim.judging import margin_of
@@ -99,7 +100,7 @@ def rule_in_words(decision: Decision, rows: Sequence[EvidenceRow]) -> str:
         f"negligible when the interval rules out {claimed} and beyond; else unclear. A cohort that says the opposite "
         "makes it unclear."
     )
-    if rows[0].analysis == "peak_colocalization":
+    if rows[0].analysis in ON_REGIONS:
         text = text.replace("cohorts without shared patients", "data sets").replace("cohort", "data set")
     if isinstance(decision, Specific):
         text = text.replace("Pooled:", "Specific:", 1) + (

@@ -32,8 +32,8 @@ SHIFTED = (
 )
 REGIONS = "peak_colocalization"
 """The analysis that counts regions."""
-GENES = "bound_and_deregulated"
-"""The analysis that counts genes."""
+GENES = {"bound_and_deregulated": "bound and respond", "target_genes": "with a peak"}
+"""Analyses that count genes, and which of them."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _counts(analysis: str, scale: Scale) -> tuple[str, str]:
         return "n", "detected"
     if analysis == REGIONS:
         return "regions", "with both"
-    if analysis == GENES:
-        return "genes", "bound and respond"
+    if analysis in GENES:
+        return "genes", GENES[analysis]
     return "n", "altered" if scale.kind == "share" else "events"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization, Survival
+from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization, Survival, TargetGenes
 from reclaim.judging import decision_for
 from reclaim.report.decision import zones
 from reclaim.report.figures import ForestRow, forest
@@ -30,14 +30,16 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
     decision = decision_for(claim, reading.test.id)
     regions = zones(decision, rows)
 
-    hazards, regions_counted, genes_counted = (
-        isinstance(reading.test, kind) for kind in (Survival, PeakColocalization, BoundAndDeregulated)
+    hazards, regions_counted, responding, named = (
+        isinstance(reading.test, kind)
+        for kind in (Survival, PeakColocalization, BoundAndDeregulated, TargetGenes)
     )
 
     def counts(n_events: int | None, n: int | None) -> str:
-        if regions_counted or genes_counted:
+        if regions_counted or responding:
             return f"{count(n_events)} both"
-        return f"{count(n_events)} / {count(n)}" if hazards or scale.kind == "share" else f"n {count(n)}"
+        several = hazards or named or scale.kind == "share"
+        return f"{count(n_events)} / {count(n)}" if several else f"n {count(n)}"
 
     lines = [
         ForestRow(
@@ -66,14 +68,17 @@ def forest_view(claim: Claim, reading: Reading, name: str, simulated: bool) -> F
     label = f"{mark}Forest plot of {reading.test.id}: " + "; ".join(
         f"{line.label} {line.counts}, {scale.name} {line.estimate}, {line.mark.word}" for line in lines
     )
-    unit = "data set" if regions_counted else "cohort" if rows[0].stratum == "all" else "stratum"
+    of_samples = "cohort" if rows[0].stratum == "all" else "stratum"
+    unit = "data set" if regions_counted or named else of_samples
     caption = [f"{mark}{capital(scale.name)} per {unit} with its 95 % interval (test {reading.test.id})."]
     if hazards:
         caption.append("Counts are events / patients.")
     if regions_counted:
         caption.append("Counts are regions with both.")
-    if genes_counted:
+    if responding:
         caption.append("Counts are genes that are bound and respond as claimed.")
+    if named:
+        caption.append("Counts are named genes with a peak / named genes.")
     if len(rows) > 1:
         caption.append("A larger square is a more precise estimate.")
     if pooled:

@@ -14,15 +14,18 @@ from reclaim.claim_tests import (
     GeneFeature,
     PeakColocalization,
     Survival,
+    TargetGenes,
 )
 from reclaim.colocalization import OCCUPANCY_FROM, SHIFTS
 from reclaim.dataset import Dataset, ExpressionKeys
 from reclaim.endpoint import Endpoint
 from reclaim.gene_strata import BIOTYPE, LEVELS
+from reclaim.matched_genes import COMPARABLE
 from reclaim.region_universe import GAP_BP
 from reclaim.report.words import listing
 from reclaim.selection import describe
 from reclaim.study import LibrarySet
+from reclaim.targets import DISTAL_BP
 
 Sets = Mapping[str, Sequence[str] | LibrarySet]
 LONGEST_SET = 12
@@ -47,6 +50,8 @@ def measure(test: ClaimTest, sets: Sets) -> str:
             return _colocalization(test)
         case BoundAndDeregulated():
             return _bound_and_deregulated(test)
+        case TargetGenes():
+            return _target_genes(test)
     return kind(test)
 
 
@@ -93,6 +98,12 @@ def _colocalization(test: PeakColocalization) -> str:
         if test.promoter_bp
         else ""
     )
+    lone = (
+        ""
+        if test.counts_lone_regions
+        else f" Regions that no other antigen binds are left out: they are regions only because {test.query} or "
+        f"{test.partner} binds them."
+    )
     peaks = (
         f" Of every experiment the {test.top_peaks:,} strongest peaks count."
         if test.top_peaks is not None
@@ -102,7 +113,7 @@ def _colocalization(test: PeakColocalization) -> str:
         f"Odds ratio (Mantel and Haenszel): 2 means that the odds of {test.partner} are twice as high where "
         f"{test.query} binds as where it does not; 1 means no relation. Open regions are bound by most factors, so that regions are "
         f"compared only with those that as many other antigens bind ({_occupancy()}; {test.query} and {test.partner} do "
-        f"not count){strata}. Regions are {among}.{peaks} Every other antigen is compared with {test.query} in the same way. "
+        f"not count){strata}. Regions are {among}.{lone}{peaks} Every other antigen is compared with {test.query} in the same way. "
         f"The p of a row is one-sided, of {SHIFTS:,} circular shifts of {test.query} along the regions."
     )
 
@@ -137,6 +148,29 @@ def _bound_and_deregulated(test: BoundAndDeregulated) -> str:
         "neighbours share peaks and genes of a pathway respond together."
     )
     return " ".join(said)
+
+
+def _target_genes(test: TargetGenes) -> str:
+    partners = listing(test.partner, "or")
+    peak = f"a peak of {test.query}" + (f" that shares a base with one of {partners}" if test.partner else "")
+    alike = ["expression"] if "expression" in test.with_ else []
+    alike.append(
+        f"the number of peaks of {test.query} in the window, among genes that it binds"
+        if test.partner
+        else "the number of peaks of all other antigens in the window"
+    )
+    unbound = (
+        f" A named gene that {test.query} does not bind counts as one without such a peak."
+        if test.partner
+        else ""
+    )
+    return (
+        f"Odds ratio: 2 means that the odds of {peak} within {test.window_bp:,} bp of a transcription start are twice as "
+        f"high for the named genes as for comparable ones; 1 means no difference. Each gene is held against the {COMPARABLE} "
+        f"genes of the same kind that are most like it in {listing(alike)}; genes up to {DISTAL_BP // 1000} kb apart "
+        f"share their surroundings and are held against neighbours.{unbound} Interval and p are exact: those of all sets of "
+        "comparable genes. The p of a row is one-sided, as claimed."
+    )
 
 
 def _occupancy() -> str:

@@ -14,6 +14,7 @@ from reclaim.claim_tests import (
     MutationTest,
     PeakColocalization,
     Survival,
+    TargetGenes,
 )
 from reclaim.dataset import Dataset, MutationCalls
 from reclaim.report.operation import differences, window
@@ -151,7 +152,7 @@ def _window(primary: Reading, other: Reading) -> list[str]:
 
 def counts_in_words(reading: Reading) -> str:
     """`118 of 177 patients in 1 data set` for a share, else the number of patients or samples; of survival also
-    the events; of co-localisation regions, of bound genes that respond genes."""
+    the events; of co-localisation regions, of genes that are bound those that respond, or are named."""
     if not reading.valid:
         return "no valid row"
     sets = f"{len(reading.datasets)} data set{'' if len(reading.datasets) == 1 else 's'}"
@@ -165,6 +166,8 @@ def counts_in_words(reading: Reading) -> str:
     if isinstance(reading.test, BoundAndDeregulated):
         responds = reading.test.response.removesuffix("s")
         return f"{count(reading.n_events)} of {count(reading.n)} genes are bound and {responds}, in {sets}"
+    if isinstance(reading.test, TargetGenes):
+        return f"{count(reading.n_events)} of {count(reading.n)} named genes with a peak, in {sets}"
     return f"n = {count(reading.n)} in {sets}"
 
 

@@ -19,6 +19,7 @@ from reclaim.claim_tests import (
     PeakColocalization,
     ResultOf,
     Survival,
+    TargetGenes,
 )
 from reclaim.dataset import Dataset, MutationCalls, kind_of
 from reclaim.endpoint import Endpoint
@@ -42,7 +43,7 @@ PHRASES = {
     "universe": "regions:",
     "promoter_bp": "promoters:",
     "top_peaks": "peaks of each experiment:",
-    "window_bp": "peaks near a gene:",
+    "window_bp": "peaks within",
 }
 """Keys that read on in their values."""
 
@@ -87,6 +88,9 @@ def subject(test: ClaimTest) -> str:
             rather = f" rather than {other}" if test.among == "responding" else ""
             near = f"with a peak of {test.query} within {test.window_bp:,} bp"
             return f"genes {near} that {test.response.removesuffix('s')}{rather}"
+        case TargetGenes():
+            factors = f"{test.query} with {listing(test.partner, 'or')}" if test.partner else test.query
+            return f"peaks of {factors} within {test.window_bp:,} bp of {listing(test.genes)}"
     return "; ".join(
         value if name.startswith("feature") else f"{name} {value}" if name in UNSET else f"{name}: {value}"
         for name, value in _own_keys(test).items()
@@ -128,7 +132,7 @@ def _with_unit(name: str, value: Any) -> str:
         case "top_peaks":
             return f"the {value:,} strongest"
         case "window_bp":
-            return f"within {value:,} bp of a transcription start"
+            return f"{value:,} bp of a transcription start"
     return f"{words_for(value)}{' years' if name.endswith('_years') else ''}"
 
 

@@ -12,16 +12,24 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from reclaim.claim_tests import BoundAndDeregulated, ClaimTest, PeakColocalization, TargetGenes
+from reclaim.claim_tests import (
+    BoundAndDeregulated,
+    ClaimTest,
+    PeakColocalization,
+    TargetGenes,
+    antigens_of,
+)
 from reclaim.config import World
 from reclaim.simulate.effects import FALLS, RISES, response_of
 from reclaim.simulate.genome import distal_sites, transcription_starts
 
-LOG_ODDS: dict[World, float] = {"as_claimed": 2.0, "no_effect": 0.0, "confounded": 0.0, "reversed": -2.0}
-"""Between query and partner, or query and response, beyond how open a region is, in the claimed direction."""
+PARTNER: dict[World, float] = {"as_claimed": 1.2, "no_effect": 0.0, "confounded": 0.0, "reversed": -1.5}
+"""Log odds ratio between query and partner beyond how open a region is, in the claimed direction."""
+RESPONSE: dict[World, float] = {"as_claimed": 2.0, "no_effect": 0.0, "confounded": 0.0, "reversed": -2.0}
+"""The same between a peak of the query at a promoter and the response of its gene."""
 OPENNESS: dict[World, float] = {"as_claimed": 1.0, "no_effect": 1.0, "confounded": 2.0, "reversed": 1.0}
 """How much more query and partner follow open regions than other factors do: in `confounded` they meet there only."""
-MEAN_LOG_ODDS, ANTIGEN_SPREAD = -2.2, 0.3
+MEAN_LOG_ODDS, ANTIGEN_SPREAD = -3.0, 0.3
 """Of being bound, in a region as open as most, and its standard deviation over antigens."""
 REGION_SPREAD, PROMOTER_OPENNESS = 1.2, 0.8
 """Standard deviation of openness over regions, and by how much promoters are more open."""
@@ -62,7 +70,7 @@ def simulated_binding(
     openness = regions["openness"].to_numpy().copy()
     if world == "confounded":
         openness[: len(genes)] += CONFOUNDED_OPENNESS * np.isin(genes, _told_genes(tests, genes))
-    told = {name for test in tests for name in _antigens(test)}
+    told = {name for test in tests for name in antigens_of(test)}
     log_odds = {
         antigen: generator.normal(MEAN_LOG_ODDS, ANTIGEN_SPREAD)
         + (OPENNESS[world] if antigen in told else 1.0) * openness
@@ -80,12 +88,7 @@ def simulated_binding(
 
 def planted_log_odds(test: PeakColocalization, world: World) -> float:
     """Between query and partner."""
-    return LOG_ODDS[world] * (-1 if test.expected == "negative" else 1)
-
-
-def _antigens(test: RegionClaim) -> list[str]:
-    partner = getattr(test, "partner", [])
-    return [test.query, *([partner] if isinstance(partner, str) else partner)]
+    return PARTNER[world] * (-1 if test.expected == "negative" else 1)
 
 
 def _told_genes(tests: Sequence[RegionClaim], genes: Sequence[str]) -> list[str]:
@@ -105,7 +108,7 @@ def _of_response(
             responding = FALLS if test.response == "falls" else RISES
             sign = -1 if test.expected == "negative" else 1
             at = np.array([response_of(gene) == responding for gene in genes])
-            added[: len(genes)] = sign * LOG_ODDS[world] * at
+            added[: len(genes)] = sign * RESPONSE[world] * at
             break
     return added
 
@@ -125,14 +128,14 @@ def _at_named_genes(
 ) -> None:
     """Query and partners at the promoters of the genes that a test names, or not, in the worlds that tell. The first
     test of a gene and a query decides; with partners the query is there either way."""
-    if LOG_ODDS[world] == 0:
+    if PARTNER[world] == 0:
         return
     decided: set[tuple[str, str]] = set()
     place = {gene: i for i, gene in enumerate(genes)}
     for test in tests:
         if not isinstance(test, TargetGenes):
             continue
-        there = (LOG_ODDS[world] > 0) == (test.expected == "positive")
+        there = (PARTNER[world] > 0) == (test.expected == "positive")
         for gene in test.genes:
             for antigen in test.partner[:1] or [test.query]:
                 if (antigen, gene) not in decided:

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from reclaim.claim_tests import BoundAndDeregulated, PeakColocalization, TargetGenes
+from reclaim.claim_tests import PeakColocalization, antigens_of
 from reclaim.config import World
 from reclaim.dataset import ChipAtlasDataset
 from reclaim.decisions import Specific
@@ -138,9 +138,7 @@ def _named(study: Study) -> list[str]:
     """Antigens of the study's tests, and of families beside them."""
     found: list[str] = []
     for claim, test in study.tests():
-        if isinstance(test, PeakColocalization | TargetGenes | BoundAndDeregulated):
-            partner = getattr(test, "partner", [])
-            found += [test.query, *([partner] if isinstance(partner, str) else partner)]
+        found += antigens_of(test)
         if isinstance(claim.decision, Specific):
             found += claim.decision.family
     return list(dict.fromkeys(found))

@@ -13,10 +13,10 @@ LENGTH = 250_000_000
 """Of every chromosome: longer than any real one, so that a user's own regions lie on them."""
 BEYOND_REAL = 249_500_000
 """Here no real chromosome reaches: a simulated blacklist must not take a user's own regions away."""
-DISTAL = 5000
+DISTAL = 12_000
 """Regulatory regions far from genes."""
-SPACING = 40_000
-"""Bases from one simulated gene to the next."""
+SPACING = 150_000
+"""Bases from one simulated gene to the next: too far to share surroundings, as genes do that a study names."""
 FIRST_GENE = 90_000_000
 """Simulated Ensembl numbers start here, far above real ones."""
 
@@ -55,7 +55,7 @@ def distal_sites() -> pd.DataFrame:
     """Where regulatory regions lie that are far from all genes: chrom, middle."""
     number = np.arange(DISTAL)
     chromosomes = np.array(CHROMOSOMES)[number % len(CHROMOSOMES)]
-    return pd.DataFrame({"chrom": chromosomes, "middle": 150_000_000 + 10_000 * number})
+    return pd.DataFrame({"chrom": chromosomes, "middle": 150_000_000 + 5_000 * number})
 
 
 def transcription_starts(genes: Sequence[str]) -> pd.DataFrame:
