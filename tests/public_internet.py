@@ -56,6 +56,7 @@ class _Plan:
     faults: tuple[Fault, ...]
     times: float
     via: Via | None
+    method: str | None
 
 
 class PublicInternet:
@@ -87,16 +88,23 @@ class PublicInternet:
             self._put[place(url)] = Resource.of(content, urlsplit(url).path, modified, headers or {})
             self._puts += 1
 
-    def fault(self, url: str, *faults: Fault, times: float | None = None, via: Via | None = None) -> None:
+    def fault(
+        self,
+        url: str,
+        *faults: Fault,
+        times: float | None = None,
+        via: Via | None = None,
+        method: str | None = None,
+    ) -> None:
         """Plan `faults`, together, for one request of `url` (or `times` of them; math.inf: for ever).
 
         Plans of one URL are used up in order; http and https are one URL. `via` limits a plan to requests
-        of the origin or of the mirror. `https://host` without a path stands for the CONNECT to that host.
+        of the origin or of the mirror, `method` to GET or HEAD. `https://host` without a path stands for the CONNECT to that host.
         """
         if times is None:
             times = inf if any(isinstance(fault, RedirectLoop) for fault in faults) else 1
         with self._lock:
-            self._plans[_target_of_fault(url)].append(_Plan(faults, times, via))
+            self._plans[_target_of_fault(url)].append(_Plan(faults, times, via, method))
 
     def heal(self, url: str | None = None) -> None:
         """Forget the plans that remain for `url`, or all."""
@@ -145,11 +153,13 @@ class PublicInternet:
                 return Resource.of(path.read_bytes(), path.name, path.stat().st_mtime, {})
         return None
 
-    def faults_of(self, location: str, via: Via) -> tuple[Fault, ...]:
+    def faults_of(self, location: str, via: Via, method: str | None = None) -> tuple[Fault, ...]:
         """The faults of the next plan, which is thereby used up once."""
         with self._lock:
             plans = self._plans.get(location, deque())
-            plan = next((plan for plan in plans if plan.via in (None, via)), None)
+            plan = next(
+                (one for one in plans if one.via in (None, via) and one.method in (None, method)), None
+            )
             if plan is None:
                 return ()
             plan.times -= 1
@@ -366,7 +376,7 @@ class _Connection(BaseHTTPRequestHandler):
                 location = place(request.url)
         except ValueError:
             return error_answer(400)
-        faults = internet.faults_of(location, request.via)
+        faults = internet.faults_of(location, request.via, request.method)
         resource = internet.find(location)
         for fault in faults:
             resource = fault.corrupt(resource)

@@ -550,7 +550,7 @@ def test_groups_that_a_data_set_lacks_are_invalid_there():
     other.obs["group"] = "case"
     rows, _ = job({"a": two_groups(), "b": other}, (PRESENT, PRESENT))
     assert [(row.outcome, row.flags) for row in rows] == [(None, ""), ("invalid", "absent")]
-    assert rows[1].note == "no sample is in the control group: group is control"
+    assert rows[1].note == "no sample is in the control group: group is control (group holds: case)"
 
 
 def test_a_gene_that_one_data_set_lacks_is_invalid_there():

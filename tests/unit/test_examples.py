@@ -25,6 +25,7 @@ from reclaim.claim_tests import (
     AnyTest,
     BoundAndDeregulated,
     Coexpression,
+    Dependency,
     Detection,
     DifferentialExpression,
     EventShare,
@@ -43,6 +44,7 @@ from reclaim.dataset import (
     CbioportalExpressionDataset,
     ChipAtlasDataset,
     DatasetBase,
+    DepmapDataset,
     ExpressionKeys,
     FileDataset,
     FurtherTable,
@@ -65,6 +67,8 @@ from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection
 from reclaim.region_dataset import Cells
 from reclaim.report.words import SCALES
 from reclaim.rules import MARGIN, MARKED_LOG2_FOLD_CHANGE
+from reclaim.simulate import depmap
+from reclaim.simulate.cell_lines import CASE_LINES, KINDS, OTHER_LINES
 from reclaim.simulate.design import REPLICATES, STRATA
 from reclaim.simulate.effects import (
     EFFECT,
@@ -122,6 +126,7 @@ DATASETS = {
     "tumours_b": f"{{{PATIENTS}, patients: e, independent: true, {TIER}}}",
     "myeloma_factors": "{source: chip_atlas, cells: [{name: MM.1S, matches: 'MM.?1S', system: same}], "
     f"{TIER}, independent: true}}",
+    "crispr": f"{{source: depmap, release: 24Q4, independent: true, {TIER}}}",
 }
 """Data sets that claims of the documentation name."""
 
@@ -195,6 +200,10 @@ LIVED = (
     "contrast: {case: {drug: drug}, control: {drug: vehicle}}, expected: positive"
 )
 
+NEEDED = (
+    "analysis: dependency, feature: {gene: KRAS}, contrast: {case: {drug: drug}, control: {drug: vehicle}}"
+)
+
 BOUND = "analysis: peak_colocalization, query: IKZF1, partner: FOS"
 
 
@@ -204,7 +213,18 @@ def with_datasets(folder: Path, datasets: str) -> Path:
     mutations = re.search(r"^  (source: cbioportal|format: maf)$", datasets, re.MULTILINE)
     clinical = re.search(r"^  format: clinical_table$", datasets, re.MULTILINE)
     regions = re.search(r"^  (source: chip_atlas|genome: hg38)", datasets, re.MULTILINE)
-    test = MUTATED if mutations else LIVED if clinical else BOUND if regions else CHANGED
+    knock_outs = re.search(r"^  source: depmap$", datasets, re.MULTILINE)
+    test = (
+        MUTATED
+        if mutations
+        else LIVED
+        if clinical
+        else BOUND
+        if regions
+        else NEEDED
+        if knock_outs
+        else CHANGED
+    )
     claim = f"""\
 claims:
   - id: C1
@@ -339,11 +359,21 @@ def test_study_page_explains_every_key() -> None:
         FurtherTable,
         GdcDataset,
         CbioportalExpressionDataset,
+        DepmapDataset,
     )
     of_regions = (ChipAtlasDataset, Cells)
     sets = (LibrarySet, EnrichrLibrary, MsigdbCollection, GeneSetFile)
     tests = (MutationFrequency, MutualExclusivity, DifferentialExpression, Detection, GeneSetEnrichment)
-    tests = (*tests, Coexpression, Survival, EventShare, PeakColocalization, TargetGenes, BoundAndDeregulated)
+    tests = (
+        *tests,
+        Coexpression,
+        Survival,
+        EventShare,
+        PeakColocalization,
+        Dependency,
+        TargetGenes,
+        BoundAndDeregulated,
+    )
     assert len(tests) == len(ANALYSES)
     for model in (*models, *of_expression, *of_regions, *sets, *tests, Endpoint):
         keys = {field.alias or name for name, field in model.model_fields.items()}
@@ -395,6 +425,28 @@ def test_the_claim_of_target_genes_agrees_where_it_is_planted(tmp_path: Path) ->
         "named genes with a peak / named",
     ):
         assert told in report
+
+
+def test_the_claims_of_gene_effects_agree_where_they_are_planted(tmp_path: Path) -> None:
+    """Through the whole workflow, in the world in which the claims are true."""
+    block = next(one for one in blocks() if one.tag == "yaml claim" and "analysis: dependency" in one.text)
+    path = with_claims(tmp_path, block.text)
+    done = snakemake(
+        tmp_path / "work", "results/as_claimed/claims.tsv", "--config", f"studies=['{path}']", "panel=false"
+    )
+    assert done.returncode == 0, done.stdout
+    results = tmp_path / "work" / "results" / "as_claimed"
+    rows = pd.read_csv(results / "evidence.tsv", sep="\t", keep_default_na=False).set_index("test")
+    assert set(rows["outcome"]) == {"agrees"}
+    assert rows["effect_name"].to_dict() == {
+        "irf4_needed": "gene_effect",
+        "polr2a_needed": "gene_effect",
+        "irf4_more": "gene_effect_difference",
+    }
+    claims = pd.read_csv(results / "claims.tsv", sep="\t").set_index("claim")
+    assert list(claims["verdict"]) == ["consistent", "consistent"]
+    assert "a mean of one group of lines has no labels to permute" in claims.loc["D1", "reason"]
+    assert claims.loc["D2", "null_rate"] < 0.05
 
 
 def choices(model: Any, key: str) -> set[str]:
@@ -455,6 +507,12 @@ def test_study_page_says_what_is_planted() -> None:
     assert rows[f"genes that are {NUISANCE_EFFECT:g} higher (log2) in the case group"] == percent(
         {world: NUISANCE_SHARE if world == "confounded" else 0.0 for world in WORLDS}
     )
+    assert rows["gene effect of the case lines, `expected: negative`"] == [
+        f"{-depmap.EFFECT[world] or 0:g}" for world in WORLDS
+    ]
+    assert rows[f"genes whose effect is {-depmap.NUISANCE_EFFECT:g} lower in the case lines"] == percent(
+        {world: NUISANCE_SHARE if world == "confounded" else 0.0 for world in WORLDS}
+    )
     text = re.sub(r"\s+", " ", section(page("seeds/README.md"), "8"))
     lines, cohort, stratum = (REPLICATES[kind] for kind in ("lines", "cohort", "stratum"))
     assert lines[0] == lines[1]
@@ -465,6 +523,9 @@ def test_study_page_says_what_is_planted() -> None:
         f"{STRATA} strata with {stratum[0]} case and {stratum[1]} control samples",
         f"standard deviation of {STRATUM_SPREAD:g}",
         f"{LIBRARY_SET_SIZE} invented members",
+        f"{sum(number for number, *_ in KINDS)} lines of several diseases",
+        f"{CASE_LINES} case and {OTHER_LINES} control lines",
+        f"lies {depmap.GATE_ROOM:g} beyond its limit",
     ):
         assert told in text
 

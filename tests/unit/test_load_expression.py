@@ -169,7 +169,7 @@ def test_data_that_are_as_expected_are_there(tmp_path, symbols):
 def test_a_selection_that_nothing_meets_is_absent(tmp_path, symbols):
     one = arrays(samples={"batch": "z"})
     reason = why_absent(one, tmp_path, symbols, {"series_matrix": series(LOG2)})
-    assert reason == "no sample meets: batch is z"
+    assert reason == "no sample meets: batch is z (batch holds: x, y)"
 
 
 def test_a_derived_column_that_fits_twice_stops_the_run(tmp_path, symbols):

@@ -36,10 +36,11 @@ from report_results import (
 from reclaim.analyses.survival_curves import Curve as HandedOn
 from reclaim.calibration.cap import Calibration, calibration_cap
 from reclaim.calibration.record import ClaimCalibration, Rate
+from reclaim.claim_tests import Dependency
 from reclaim.decisions import Pooled
 from reclaim.evidence import FLAGS
 from reclaim.report.calibration_reading import calibration_reading
-from reclaim.report.calibration_view import subject_noun, swapped_end
+from reclaim.report.calibration_view import _matched_on, subject_noun, swapped_end
 from reclaim.report.curve_labels import Label, place_labels, short_labels
 from reclaim.report.curves import Curve
 from reclaim.report.measures import endpoint_by_dataset, endpoint_in_words, measure
@@ -629,6 +630,19 @@ def test_pairs_are_matched_on_the_kind_of_cell() -> None:
     balance = [one.model_copy(update={"name": "cell type cells"}) for one in calibrated().balance]
     seen = calibrated_page("X1", swapped="GENE2", balance=balance)
     assert "Matched on cell type, mean, spread, detection and biotype" in seen
+
+
+def test_gene_effects_are_not_matched_on_detection() -> None:
+    values = {
+        "id": "x",
+        "role": "primary",
+        "analysis": "dependency",
+        "datasets": ["a"],
+        "feature": {"gene": "A"},
+    }
+    contrast = {"case": {"x": "1"}, "control": {"x": "2"}}
+    test = Dependency.model_validate({**values, "contrast": contrast})
+    assert _matched_on([], test) == ["mean", "spread", "biotype"]
 
 
 def pair(*features: dict[str, Any]) -> Any:

@@ -69,14 +69,14 @@ for STUDY in PLAN.studies:
             "../scripts/load_regions.py"
 
     rule:
-        """Expression of a data set under approved gene symbols, with its sample table; or a clinical table."""
+        """Expression, or gene effects, of a data set under approved gene symbols, with its samples; or a clinical table."""
         name:
             f"load_expression_{STUDY}"
         input:
             receipt=f"results/{{run}}/{STUDY}/receipts/{{dataset}}.json",
             symbols=lambda wildcards, study=STUDY: [
                 f"results/{wildcards.run}/{study}/receipts/hgnc.json"
-                for name in PLAN.names_of(study, "expression")
+                for name in PLAN.names_of(study, "expression") + PLAN.names_of(study, "dependency")
                 if name == wildcards.dataset
             ],
             code=CODE["load_expression"],
@@ -88,7 +88,12 @@ for STUDY in PLAN.studies:
         benchmark:
             f"logs/{{run}}/{STUDY}/load/{{dataset}}.benchmark.tsv"
         wildcard_constraints:
-            dataset="|".join(PLAN.names_of(STUDY, "expression") + PLAN.names_of(STUDY, "clinical")) or "(?!)",
+            dataset="|".join(
+                name
+                for kind in ("expression", "dependency", "clinical")
+                for name in PLAN.names_of(STUDY, kind)
+            )
+            or "(?!)",
         conda:
             "../../envs/reclaim.yaml"
         resources:

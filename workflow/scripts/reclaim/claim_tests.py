@@ -339,11 +339,16 @@ class BoundAndDeregulated(AnyTest):
 
 
 class Dependency(AnyTest):
-    """Mean gene effect of a knock-out in some cell lines, against the others."""
+    """Mean gene effect of a gene's knock-out in some cell lines, or how it differs from that in others."""
 
     analysis: Literal["dependency"]
-    feature: GeneFeature
-    contrast: Contrast
+    feature: GeneFeature = Field(description="One gene.")
+    contrast: Contrast = Field(description="Cell lines by columns of the table of models.")
+    effect: Literal["mean", "difference"] = Field(
+        "mean",
+        description="mean: mean gene effect of the case lines (0: none, -1: the median of common essential genes). "
+        "difference: case minus control.",
+    )
     expected: Sign = "negative"
 
 
@@ -415,7 +420,7 @@ NEEDS: dict[str, frozenset[str]] = {
     "peak_colocalization": frozenset({"regions"}),
     "target_genes": frozenset({"regions"}),
     "bound_and_deregulated": frozenset({"expression"}),
-    "dependency": frozenset({"expression"}),
+    "dependency": frozenset({"dependency"}),
     "target_shift": frozenset({"expression"}),
     "lookup": frozenset({"clinical"}),
 }

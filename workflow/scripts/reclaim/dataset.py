@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from reclaim.dataset_base import TIER_OF, DatasetBase, Tier, TierName
 from reclaim.expression_dataset import (
     CbioportalExpressionDataset,
+    DepmapDataset,
     ExpressionKeys,
     FurtherTable,
     GdcDataset,
@@ -25,6 +26,7 @@ __all__ = [
     "ChipAtlasDataset",
     "Dataset",
     "DatasetBase",
+    "DepmapDataset",
     "ExpressionDataset",
     "ExpressionKeys",
     "FileDataset",
@@ -143,7 +145,10 @@ class FileDataset(DatasetBase, MutationCalls, ExpressionKeys):
         return self
 
 
-ExpressionDataset = GeoDataset | XenaDataset | GdcDataset | CbioportalExpressionDataset | FileDataset
+ExpressionDataset = (
+    GeoDataset | XenaDataset | GdcDataset | CbioportalExpressionDataset | DepmapDataset | FileDataset
+)
+"""Data sets that become samples x genes."""
 MutationDataset = CbioportalDataset | FileDataset
 RegionDataset = ChipAtlasDataset | FileDataset
 Dataset = Annotated[
@@ -152,6 +157,7 @@ Dataset = Annotated[
     | GeoDataset
     | XenaDataset
     | GdcDataset
+    | DepmapDataset
     | ChipAtlasDataset
     | FileDataset,
     Field(discriminator="source"),
@@ -159,11 +165,13 @@ Dataset = Annotated[
 
 
 def kind_of(dataset: Dataset) -> str:
-    """What the data set holds once loaded: mutations, expression, regions or clinical."""
+    """What the data set holds once loaded: mutations, expression, dependency, regions or clinical."""
     if isinstance(dataset, CbioportalDataset):
         return "mutations"
     if isinstance(dataset, ChipAtlasDataset):
         return "regions"
+    if isinstance(dataset, DepmapDataset):
+        return "dependency"
     if not isinstance(dataset, FileDataset):
         return "expression"
     return {

@@ -2,7 +2,8 @@
 
 `uns["unit"]` says what the values are: `counts` (whole reads per gene), `log2_intensity` (arrays), `log2_tpm`
 (log2(TPM + 1)) or `log2_normalised_count` (log2(normalised count + 1)). `obs` is the sample table, all text. `var` is
-indexed by symbol. A clinical table is the same without genes, and its unit is `none`.
+indexed by symbol. A clinical table is the same without genes, and its unit is `none`. Gene effects of knock-outs, cell
+lines x genes, are kept in the same form; their unit `gene_effect` is none of expression's.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ import numpy as np
 from reclaim.errors import AbsentData, UserError, did_you_mean
 from reclaim.expression_dataset import DerivedColumn, Unit
 from reclaim.ledger import FlowStep
-from reclaim.selection import Selection, describe, select
+from reclaim.selection import Selection, describe, select, values_found
 
 if TYPE_CHECKING:
     import anndata
     import pandas as pd
 
 UNITS: tuple[str, ...] = get_args(Unit)
+GENE_EFFECT = "gene_effect"
+"""The unit of Chronos: 0 without an effect, -1 the median of common essential genes."""
 NO_VALUES = "none"
 """The unit of samples without genes."""
 PATIENT = "patient"
@@ -39,8 +42,8 @@ def empty() -> anndata.AnnData:
 def validated(data: anndata.AnnData) -> anndata.AnnData:
     """The same object. Raises ValueError when it breaks the contract above."""
     unit = data.uns.get("unit")
-    if unit not in UNITS and (unit != NO_VALUES or data.n_vars):
-        raise ValueError(f"unit {unit!r} is none of {', '.join(UNITS)}")
+    if unit not in (*UNITS, GENE_EFFECT) and (unit != NO_VALUES or data.n_vars):
+        raise ValueError(f"unit {unit!r} is none of {', '.join((*UNITS, GENE_EFFECT))}")
     for axis, names in (("sample", data.obs_names), ("gene", data.var_names)):
         if names.has_duplicates:
             raise ValueError(f"{axis} {names[names.duplicated()][0]!r} stands twice")
@@ -107,11 +110,12 @@ def _marks(marks: str | list[str]) -> list[str]:
 def select_samples(data: anndata.AnnData, selection: Selection) -> tuple[anndata.AnnData, list[FlowStep]]:
     """The samples of the data set, and how many are left after each step. Raises AbsentData for none."""
     flow = [_step("listed", data)]
+    found = values_found(data.obs, selection)
     if selection:
         data = data[np.asarray(select(data.obs, selection), bool)]
         flow.append(_step(describe(selection), data))
     if data.n_obs == 0:
-        raise AbsentData(f"no sample meets: {describe(selection) or 'the sample table'}")
+        raise AbsentData(f"no sample meets: {describe(selection) or 'the sample table'}{found}")
     return data, flow
 
 

@@ -1,4 +1,5 @@
-"""What a study file may say about expression data: GEO, UCSC Xena, the Genomic Data Commons, cBioPortal."""
+"""What a study file may say about expression data: GEO, UCSC Xena, the Genomic Data Commons, cBioPortal; and about
+the gene effects of DepMap, which are kept like them."""
 
 from __future__ import annotations
 
@@ -221,3 +222,11 @@ class CbioportalExpressionDataset(DatasetBase, ExpressionKeys):
         pattern=r"^[^/\s]+$", description="File of the expression profile in the study's archive."
     )
     values: Unit = Field(description="What the profile holds, as its meta file says.")
+
+
+class DepmapDataset(DatasetBase, ExpressionKeys):
+    """A release of DepMap: Chronos gene effects of CRISPR knock-outs in cell lines, with the table of models."""
+
+    source: Literal["depmap"]
+    release: Literal["24Q4"]
+    citation: str | None = "DepMap 24Q4, doi 10.25452/figshare.plus.27993248.v1"

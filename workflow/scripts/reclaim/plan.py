@@ -13,6 +13,7 @@ from reclaim.claim_tests import (
     BESIDE,
     ON_REGIONS,
     ClaimTest,
+    Dependency,
     DifferentialExpression,
     PeakColocalization,
     ResultOf,
@@ -34,6 +35,7 @@ ANALYSES = (
     "survival",
     "event_share",
     "peak_colocalization",
+    "dependency",
     "target_genes",
     "bound_and_deregulated",
 )
@@ -42,6 +44,7 @@ ANALYSES = (
 CANONICAL: dict[str, list[str]] = {
     "mutations": [f"{part}.parquet" for part in ("mutations", "copy_number", "samples", "clinical")],
     "expression": ["h5ad"],
+    "dependency": ["h5ad"],
     "clinical": ["h5ad"],
     "regions": [f"{part}.parquet" for part in ("regions", "experiments", "scores")],
 }
@@ -186,7 +189,7 @@ class Plan:
             [name for name in study.datasets if any(name in test.datasets for test in some)]
             for some in (tests, on_regions)
         )
-        with_tables = [test for test in tests if isinstance(test, DifferentialExpression)]
+        with_tables = [test for test in tests if isinstance(test, DifferentialExpression | Dependency)]
         libraries = _libraries(study, "differential_expression", tests)
         return CalibrationJob(
             study=study.id,

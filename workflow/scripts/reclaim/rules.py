@@ -28,6 +28,7 @@ MARGIN = {
     "set_log2_fold_change": 0.25,
     "log_odds_ratio": float(np.log(1.5)),
     "gene_effect": 0.5,
+    "gene_effect_difference": 0.5,
 }
 """Smallest effect that matters, by effect name: hazard ratios 1.2 per SD and 1.5 between groups,
 odds ratio 1.5, dependency 0.5 Chronos units."""

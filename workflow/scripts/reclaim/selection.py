@@ -137,6 +137,25 @@ def describe(selection: Selection) -> str:
     )
 
 
+LISTED_VALUES, SHOWN_VALUES = 200, 20
+"""A column with no more values is told whole; of others some are shown."""
+
+
+def values_found(table: pd.DataFrame, selection: Selection) -> str:
+    """What the columns of a selection hold instead, in brackets for the end of a message: ` (drug holds: A, B)`.
+    Empty for a selection of nothing."""
+    told = []
+    for column in dict.fromkeys(name for name, _ in columns_of(selection)):
+        if column not in table.columns:
+            continue
+        texts = table[column].dropna().astype(str)
+        values = sorted(set(texts[texts.str.strip() != ""]))
+        shown = values if len(values) <= LISTED_VALUES else values[:SHOWN_VALUES]
+        more = f" and {len(values) - len(shown):,} more" if len(shown) < len(values) else ""
+        told.append(f"{column} holds: {', '.join(shown) or 'nothing'}{more}")
+    return f" ({'; '.join(told)})" if told else ""
+
+
 def _words(wanted: Scalar | list[Scalar] | Condition) -> str:
     if isinstance(wanted, list):
         return "is one of " + ", ".join(map(str, wanted))

@@ -184,7 +184,7 @@ class Study(Model):
         need of the genome."""
         found: dict[str, Reference] = dict(self.libraries)
         kinds = {kind_of(dataset) for dataset in self.datasets.values()}
-        if "expression" in kinds:
+        if kinds & {"expression", "dependency"}:
             found[SYMBOLS] = SymbolReference(source="hgnc")
         if any(isinstance(dataset, ChipAtlasDataset) for dataset in self.datasets.values()):
             found[EXPERIMENTS] = ExperimentList(source="chip_atlas")

@@ -105,8 +105,8 @@ def _unknown_sets(study: Study, test: ClaimTest, where: list[Step]) -> Iterator[
             )
         if isinstance(name, list) and not name:
             yield [*where, "feature"], "the gene set is empty; list its genes"
-    if test.analysis == "detection" and test.feature.gene is None:
-        yield [*where, "feature"], "detection looks at one gene; name it under gene"
+    if test.analysis in ("detection", "dependency") and test.feature.gene is None:
+        yield [*where, "feature"], f"{test.analysis} looks at one gene; name it under gene"
 
 
 def _of_gene_sets(study: Study) -> Iterator[Mistake]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reclaim.claim_tests import Contrast, DifferentialExpression
 from reclaim.errors import AbsentData, did_you_mean
-from reclaim.selection import describe, select
+from reclaim.selection import describe, select, values_found
 
 CASE, CONTROL = "case", "control"
 NAMED_SAMPLES = 12
@@ -92,6 +92,7 @@ def comparisons(test: DifferentialExpression, samples: pd.DataFrame) -> tuple[li
             selection = test.contrast.case if empty == CASE else test.contrast.control
             raise AbsentData(
                 f"no {'paired ' if test.pairs else ''}sample is in the {empty} group: {describe(selection)}"
+                f"{values_found(samples, selection)}"
             )
         if strata is not None and min(arms) < max(1, test.min_per_group):
             if max(arms):
@@ -101,6 +102,23 @@ def comparisons(test: DifferentialExpression, samples: pd.DataFrame) -> tuple[li
     if not found:
         raise AbsentData(f"no stratum of {test.strata} has {test.min_per_group} samples in both groups")
     return found, left_out
+
+
+def two_groups(contrast: Contrast, samples: pd.DataFrame) -> Comparison:
+    """The samples of a contrast, and nothing beside the group.
+
+    Raises AbsentData for a column that is not there, for an empty group, and for a sample that belongs to both.
+    """
+    group = assign_groups(contrast, samples, "contrast")
+    table = pd.DataFrame(
+        {"group": pd.Categorical(group, [CONTROL, CASE])}, index=samples.index.rename("sample")
+    ).dropna()
+    for arm, selection in ((CASE, contrast.case), (CONTROL, contrast.control)):
+        if not (table["group"] == arm).any():
+            raise AbsentData(
+                f"no sample is in the {arm} group: {describe(selection)}{values_found(samples, selection)}"
+            )
+    return Comparison("all", table, _formula(table))
 
 
 def share_no_source(comparison: Comparison, samples: pd.DataFrame, column: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 from zlib import crc32
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reclaim.analyses.coexpression_variables import PairValues, pair_values, samples_by_stratum
+from reclaim.analyses.dependency import compared_lines
 from reclaim.analyses.differential_expression import log2_values, measured_members, tested_samples
 from reclaim.analyses.groups import CASE, Comparison, comparisons
 from reclaim.analyses.survival import fit_cohort
@@ -22,10 +23,18 @@ from reclaim.analyses.survival_cohort import Cohort, cohort_of
 from reclaim.calibration.arrangements import MIN_PER_ARM, PERMUTATIONS, arrangements, why_not_permutable
 from reclaim.calibration.permuted import gene_values, permuted_gene, permuted_score, score_estimates
 from reclaim.calibration.unswapped import SwappedTest
-from reclaim.claim_tests import ClaimTest, Coexpression, DifferentialExpression, GeneFeature, Survival
+from reclaim.claim_tests import (
+    ClaimTest,
+    Coexpression,
+    Dependency,
+    DifferentialExpression,
+    GeneFeature,
+    Survival,
+)
 from reclaim.correlation import partial_spearman
 from reclaim.dataset import ExpressionKeys
 from reclaim.evidence import EvidenceRow
+from reclaim.mean_tests import welch_t
 from reclaim.regions import Binding
 from reclaim.study import Study
 
@@ -94,6 +103,11 @@ class Frame(ABC):
         return np.zeros(self.part.n_obs, bool)
 
     @property
+    def is_expression(self) -> bool:
+        """Whether the values tell how much of a gene there is, so that markers tell of which cells a sample is made."""
+        return True
+
+    @property
     def cell_types(self) -> dict[str, Sequence[str]]:
         """Sets of genes that say of which kind of cell a gene is: nulls are matched on them."""
         return {}
@@ -103,7 +117,7 @@ class Frame(ABC):
         """Of each sample, where the data set names a column of it."""
         dataset = self.material.study.datasets[self.row.dataset]
         column = dataset.purity_column if isinstance(dataset, ExpressionKeys) else None
-        if not column or column not in self.part.obs:
+        if not self.is_expression or not column or column not in self.part.obs:
             return None
         return np.asarray(pd.to_numeric(self.part.obs[column], errors="coerce"), float)
 
@@ -151,6 +165,16 @@ class Frame(ABC):
     def permuted(self) -> pd.DataFrame:
         """FIELDS of the subject under PERMUTATIONS of the labels."""
 
+    def table(self) -> pd.DataFrame:
+        """The full results behind the row, by gene."""
+        table = self.material.tables(f"{self.test.id}/{self.row.dataset}")
+        return table[table["stratum"] == self.row.stratum].set_index("feature")
+
+    def estimable(self, table: pd.DataFrame, genes: pd.Index) -> NDArray[np.bool_]:
+        """Which genes have as much of an estimate in the full results as the row has."""
+        needed = ["effect", *(["se"] if self.row.se is not None else [])]
+        return np.asarray(np.isfinite(table.reindex(genes)[needed].to_numpy(float)).all(axis=1))
+
     def generator(self) -> np.random.Generator:
         """The same for all tests on the same samples: parts of a claim share their permutations."""
         return np.random.default_rng([self.material.seed, crc32(self.place.encode())])
@@ -173,14 +197,10 @@ class ContrastFrame(Frame):
 
     @cached_property
     def _table(self) -> pd.DataFrame:
-        table = self.material.tables(f"{self.test.id}/{self.row.dataset}")
-        return table[table["stratum"] == self.row.stratum].set_index("feature")
+        return self.table()
 
     def usable(self, genes: pd.Index, end: int) -> NDArray[np.bool_]:
-        if self.is_set:
-            return np.ones(len(genes), bool)
-        needed = ["effect", *(["se"] if self.row.se is not None else [])]
-        return np.asarray(np.isfinite(self._table.reindex(genes)[needed].to_numpy(float)).all(axis=1))
+        return np.ones(len(genes), bool) if self.is_set else self.estimable(self._table, genes)
 
     def numbers(self, names: Names, end: int) -> pd.DataFrame:
         if not self.is_set:
@@ -200,6 +220,43 @@ class ContrastFrame(Frame):
         if self.is_set:
             return permuted_score(self.comparison, self.own_score(genes), order)
         return permuted_gene(self.test, self.comparison, self.part, genes[0], order)
+
+
+@dataclass(frozen=True)
+class DependencyFrame(Frame):
+    """Gene effects of some cell lines, against those of others; `part` holds the lines that have a value of the
+    tested gene."""
+
+    test: Dependency
+    comparison: Comparison = field(kw_only=True)
+
+    @property
+    def case(self) -> NDArray[np.bool_]:
+        return np.asarray(self.comparison.case)
+
+    @property
+    def is_expression(self) -> bool:
+        return False
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        return self.table()
+
+    def usable(self, genes: pd.Index, end: int) -> NDArray[np.bool_]:
+        return self.estimable(self._table, genes)
+
+    def numbers(self, names: Names, end: int) -> pd.DataFrame:
+        return self._table.loc[list(names[:, 0]), list(NUMBERS)]
+
+    def why_not_permutable(self) -> str:
+        if self.test.effect == "mean":
+            return "a mean of one group of lines has no labels to permute"
+        return why_not_permutable(self.comparison)
+
+    def permuted(self) -> pd.DataFrame:
+        order = arrangements(self.comparison, self.generator())
+        (genes,) = self.ends
+        return welch_t(gene_values(self.part, genes[0])[order].T, self.case)[list(FIELDS)]
 
 
 @dataclass(frozen=True)
@@ -303,6 +360,11 @@ def _frames(material: Material, test: ClaimTest, name: str, rows: Mapping[str, E
             for one in formed
             if one.stratum in rows
         ]
+    if isinstance(test, Dependency):
+        lines, comparison = compared_lines(test, data)
+        known = ~np.isnan(gene_values(lines, str(test.feature.gene)))
+        own = replace(comparison, samples=comparison.samples[known])
+        return [DependencyFrame(material, test, rows["all"], lines[known], comparison=own)]
     if isinstance(test, Coexpression):
         strata, _ = samples_by_stratum(test, data)
         pairs = {

@@ -39,6 +39,7 @@ def gene_properties(
     purity: Floats | None = None,
     cell_types: Mapping[str, Sequence[str]] | None = None,
     leave_out: Sequence[str] = (),
+    is_expression: bool = True,
 ) -> pd.DataFrame:
     """Properties of every gene in the samples of one frame, indexed by gene.
 
@@ -46,7 +47,8 @@ def gene_properties(
     sample, NaN where unknown; `cell_types` are sets of genes whose mean tells the share of a kind of cell.
     Loadings are correlations with a score within groups; genes `leave_out` (the subject) are no part of a
     score, and a score with fewer than three measured markers is not there. Nor is the loading on the difference between
-    the arms where there are none, or fewer than MIN_DEGREES residual degrees of freedom.
+    the arms where there are none, or fewer than MIN_DEGREES residual degrees of freedom. What is no expression
+    (`is_expression`), such as gene effects, is detected nowhere and has no markers.
     """
     y = values.to_numpy(float)
     groups = case.astype(np.int64)
@@ -56,9 +58,10 @@ def gene_properties(
     found = {
         MEAN if case.any() else "mean": y[~case].mean(axis=0),
         SPREAD: spread,
-        DETECTION: (y > 0).mean(axis=0),
     }
-    for pattern, sets in ((CELL_TYPE, cell_types or {}), (LOADING, SCORES)):
+    if is_expression:
+        found[DETECTION] = (y > 0).mean(axis=0)
+    for pattern, sets in ((CELL_TYPE, cell_types or {}), (LOADING, SCORES if is_expression else {})):
         for name, score in _scores(sets, values.columns, away, spread, leave_out).items():
             found[pattern.format(name)] = _correlation(away, score)
     if purity is not None and np.isfinite(purity).sum() > 3:

@@ -62,7 +62,9 @@ class Subject:
         for frame in self.frames:
             values = frame.values().dropna(axis=1)
             properties.append(
-                gene_properties(values, frame.case, frame.purity, frame.cell_types, self.members)
+                gene_properties(
+                    values, frame.case, frame.purity, frame.cell_types, self.members, frame.is_expression
+                )
             )
             if "locus_group" in frame.part.var:
                 kinds |= dict(frame.part.var["locus_group"].astype(str))

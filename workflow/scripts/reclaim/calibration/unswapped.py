@@ -8,6 +8,7 @@ from reclaim.calibration.record import ClaimCalibration, StudyCalibration
 from reclaim.claim_tests import (
     ClaimTest,
     Coexpression,
+    Dependency,
     DifferentialExpression,
     PeakColocalization,
     Survival,
@@ -24,8 +25,8 @@ NOT_CALIBRATED = {
     "lookup": "an entry in a database is no measurement that chance could have made",
 }
 
-SwappedTest = DifferentialExpression | Coexpression | Survival
-"""Tests of expression whose subject can be swapped."""
+SwappedTest = DifferentialExpression | Coexpression | Survival | Dependency
+"""Tests of expression or gene effects whose subject can be swapped."""
 SWAPPED_TESTS = get_args(SwappedTest)
 RegionTest = PeakColocalization
 """Tests of regions whose subject can be swapped."""

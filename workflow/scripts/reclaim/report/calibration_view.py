@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reclaim.calibration.record import Balance, ClaimCalibration, Rate
-from reclaim.claim_tests import ClaimTest, Coexpression, GeneFeature, PeakColocalization, Survival
+from reclaim.claim_tests import ClaimTest, Coexpression, Dependency, GeneFeature, PeakColocalization, Survival
 from reclaim.judging import decision_for
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.decision import zones_of_claim
@@ -17,7 +17,8 @@ from reclaim.report.reading import ClaimReading
 from reclaim.report.words import ended, listing, number, percent, plural, sentence, shorten
 from reclaim.study import Claim
 
-MATCHED_ON = ("mean", "spread", "detection", "biotype")
+DETECTION = "detection"
+MATCHED_ON = ("mean", "spread", DETECTION, "biotype")
 CELL_TYPE = "cell type"
 """Begins the names of properties that say of which kind of cell a gene is."""
 
@@ -84,7 +85,10 @@ def calibration_view(
         reading=calibration_reading(calibration, claim.decision, agrees, noun, swapped),
         rates=rates,
         figure=_figure(claim, calibration, reading, noun, name, simulated),
-        facts=[*_permuted(calibration, reading.decisive.test), *_facts(calibration, noun, swapped)],
+        facts=[
+            *_permuted(calibration, reading.decisive.test),
+            *_facts(calibration, noun, swapped, reading.decisive.test),
+        ],
         balance=[_balance_line(one) for one in calibration.balance],
         balance_summary=_balance_summary(calibration, subject),
     )
@@ -110,6 +114,12 @@ def _may_be(feature: GeneFeature, genes: str) -> bool:
         return genes == feature.gene
     members = set(genes.split(", "))
     return isinstance(feature.gene_set, str) or members <= set(feature.gene_set or [])
+
+
+def _matched_on(balance: Sequence[Balance], test: ClaimTest) -> list[str]:
+    """What the nulls of the first rate share with the subject. Gene effects are not detected."""
+    kinds = [CELL_TYPE] if any(one.name.startswith(CELL_TYPE) for one in balance) else []
+    return [*kinds, *(name for name in MATCHED_ON if name != DETECTION or not isinstance(test, Dependency))]
 
 
 def subject_noun(test: ClaimTest) -> str:
@@ -169,7 +179,7 @@ def _permuted(calibration: ClaimCalibration, test: ClaimTest) -> list[tuple[str,
     return [("Permuted labels", sentence(what))]
 
 
-def _facts(calibration: ClaimCalibration, noun: str, swapped: str) -> list[tuple[str, str]]:
+def _facts(calibration: ClaimCalibration, noun: str, swapped: str, test: ClaimTest) -> list[tuple[str, str]]:
     lines = []
     if calibration.no_background:
         lines.append(("Comparable genes", sentence(f"not needed: {calibration.no_background}")))
@@ -182,8 +192,12 @@ def _facts(calibration: ClaimCalibration, noun: str, swapped: str) -> list[tuple
         )
     loadings = listing(calibration.loadings)
     if calibration.matched is not None:
-        kinds = [CELL_TYPE] if any(one.name.startswith(CELL_TYPE) for one in calibration.balance) else []
-        lines.append((f"Matched on {listing([*kinds, *MATCHED_ON])}", rate_in_words(calibration.matched)))
+        lines.append(
+            (
+                f"Matched on {listing(_matched_on(calibration.balance, test))}",
+                rate_in_words(calibration.matched),
+            )
+        )
     if calibration.matched_on_loadings is not None:
         lines.append(
             (f"Matched also on loadings ({loadings})", rate_in_words(calibration.matched_on_loadings))

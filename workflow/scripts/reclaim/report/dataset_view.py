@@ -11,6 +11,7 @@ from reclaim.dataset import (
     CbioportalExpressionDataset,
     ChipAtlasDataset,
     Dataset,
+    DepmapDataset,
     ExpressionKeys,
     FileDataset,
     GdcDataset,
@@ -158,6 +159,8 @@ def _source(dataset: Dataset) -> str:
             return f"UCSC Xena, {dataset.hub}, {dataset.matrix}"
         case GdcDataset():
             return f"Genomic Data Commons, STAR counts of {dataset.project}"
+        case DepmapDataset():
+            return f"DepMap {dataset.release}, gene effects of CRISPR knock-outs (Chronos)"
         case ChipAtlasDataset():
             return f"ChIP-Atlas, {dataset.genome}, peaks at q < {q_limit(dataset.threshold)}"
     return f"file {dataset.path} ({dataset.format})"

@@ -10,6 +10,7 @@ from reclaim.claim_tests import (
     ClaimTest,
     Coexpression,
     Contrast,
+    Dependency,
     EventShare,
     GeneFeature,
     PeakColocalization,
@@ -52,12 +53,34 @@ def measure(test: ClaimTest, sets: Sets) -> str:
             return _bound_and_deregulated(test)
         case TargetGenes():
             return _target_genes(test)
+        case Dependency():
+            return _dependency(test)
     return kind(test)
 
 
 def kind(test: ClaimTest) -> str:
     """What tests of this kind compute, from their documentation."""
     return " ".join((inspect.getdoc(type(test)) or test.analysis).split())
+
+
+def _dependency(test: Dependency) -> str:
+    lines = describe(test.contrast.case), describe(test.contrast.control)
+    said = (
+        f"Mean gene effect of knocking out {test.feature.gene} in cell lines with {lines[0]}"
+        if test.effect == "mean"
+        else f"Mean gene effect of knocking out {test.feature.gene} in cell lines with {lines[0]} minus that in lines "
+        f"with {lines[1]}"
+    )
+    return (
+        f"{said}. The scale is that of Chronos (Dempster et al. 2021, doi 10.1186/s13059-021-02540-7): 0 means that "
+        "cells grow as before, −1 is the median of genes that nearly all cells need. "
+        + (
+            f"The note of each row tells the mean of the other lines ({lines[1]}), so that a gene that every cell needs shows "
+            "as one."
+            if test.effect == "mean"
+            else "Below 0 the former need the gene more; the note of each row tells both means."
+        )
+    )
 
 
 def _coexpression(test: Coexpression, sets: Sets) -> str:

@@ -13,6 +13,7 @@ from reclaim.claim_tests import (
     ClaimTest,
     Coexpression,
     Contrast,
+    Dependency,
     EventShare,
     MutationFeature,
     MutationTest,
@@ -91,6 +92,11 @@ def subject(test: ClaimTest) -> str:
         case TargetGenes():
             factors = f"{test.query} with {listing(test.partner, 'or')}" if test.partner else test.query
             return f"peaks of {factors} within {test.window_bp:,} bp of {listing(test.genes)}"
+        case Dependency():
+            groups = groups_in_words(test.contrast)
+            return f"knock-out of {test.feature.gene}, {groups}" + (
+                " (difference)" if test.effect == "difference" else ""
+            )
     return "; ".join(
         value if name.startswith("feature") else f"{name} {value}" if name in UNSET else f"{name}: {value}"
         for name, value in _own_keys(test).items()

@@ -123,6 +123,7 @@ SCALES = {
     "normalised_enrichment_score": Scale("normalised enrichment score", "difference"),
     "spearman_rho": Scale("Spearman correlation", "difference"),
     "gene_effect": Scale("gene effect (Chronos)", "difference"),
+    "gene_effect_difference": Scale("difference of gene effects (Chronos)", "difference"),
 }
 
 

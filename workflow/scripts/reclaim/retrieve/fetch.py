@@ -54,7 +54,7 @@ class Refused(Exception):
 
 
 class OtherBytes(Refused):
-    """An address delivers other bytes than the lock demands."""
+    """An address delivers other bytes than the lock demands, or than their publisher names."""
 
 
 class Interrupted(Exception):

@@ -18,7 +18,8 @@ class Request:
     """One file of a data set, by the name its reader uses: at a URL, or at a local path.
 
     `alternatives` are asked in turn when the service does not have the URL. An `optional` file may be missing:
-    the receipt says so, and the data set is there all the same.
+    the receipt says so, and the data set is there all the same. `md5` is the digest that the publisher names; the
+    simulator's files are not held to it.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Request:
     path: Path | None = None
     alternatives: tuple[str, ...] = ()
     optional: bool = False
+    md5: str | None = None
 
 
 class StoredFile(Model):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import file_digest
 from pathlib import Path
 
 from reclaim.config import WORLDS, Data
@@ -134,7 +136,7 @@ def _stored(request: Request, access: Access) -> StoredFile:
     assert request.url is not None
     url, path = request.url, access.store / store_path(request.url)
     if path.is_file():
-        content, entry = _in_store(url, path, access)
+        content, entry = _in_store(url, path, access, request.md5)
     elif access.fetcher is None:
         locked = access.lock.file(url) if access.lock else None
         if locked and locked.absent:
@@ -145,7 +147,8 @@ def _stored(request: Request, access: Access) -> StoredFile:
     else:
         with access.fetcher.turn(url):
             # Another process may have brought it while this one waited.
-            content, entry = _in_store(url, path, access) if path.is_file() else _fetched(url, path, access)
+            bring = _in_store if path.is_file() else _fetched
+            content, entry = bring(url, path, access, request.md5)
     return StoredFile(
         name=request.name,
         url=url,
@@ -159,8 +162,9 @@ def _stored(request: Request, access: Access) -> StoredFile:
     )
 
 
-def _in_store(url: str, path: Path, access: Access) -> tuple[Content, LockedFile | None]:
-    """Hold a file of the store to the lock; in a store that may be written, lock one that is not yet."""
+def _in_store(url: str, path: Path, access: Access, md5: str | None) -> tuple[Content, LockedFile | None]:
+    """Hold a file of the store to the lock, or to its publisher's digest where it is not locked; in a store that may be
+    written, lock one that is not yet."""
     try:
         content = identify(path, listing=is_listing(url))
         if access.lock is None:
@@ -173,9 +177,16 @@ def _in_store(url: str, path: Path, access: Access) -> tuple[Content, LockedFile
                 f"{path}: not the bytes of the lock ({_bytes(locked)} in {access.store / LOCK_NAME}, {_bytes(content)} "
                 f"found): damaged or replaced. Delete it to have the locked bytes again, or {_accept(url)}"
             )
+        if not locked:
+            _hold_to_publisher(url, path, content, access, md5)
         if access.fetcher is None:
             return content, None
         check_whole(path, content.media_type)
+    except OtherBytes as change:
+        raise UserError(
+            f"{path}: not the bytes that were published at {url}: {change}. Results would rest on other data: delete "
+            f"it to fetch the file anew, or {_accept(url)}"
+        ) from None
     except NotTheData as stand_in:
         raise UserError(f"{path}:1: {stand_in}; {_remedy(stand_in)}") from None
     except Damaged as damage:
@@ -189,7 +200,7 @@ def _in_store(url: str, path: Path, access: Access) -> tuple[Content, LockedFile
     return content, entry
 
 
-def _fetched(url: str, path: Path, access: Access) -> tuple[Content, LockedFile]:
+def _fetched(url: str, path: Path, access: Access, md5: str | None) -> tuple[Content, LockedFile]:
     """Fetch, lock, then move to its place: what lies in the store is always whole and locked."""
     assert access.fetcher is not None
     assert access.lock is not None
@@ -205,6 +216,7 @@ def _fetched(url: str, path: Path, access: Access) -> tuple[Content, LockedFile]
         content = identify(part, listing=is_listing(url))
         if demanded is None:
             check_whole(part, content.media_type)
+            _hold_to_publisher(url, part, content, access, md5)
         elif content.sha256 != demanded.sha256:
             raise OtherBytes(f"{_bytes(content)} are there now, {_bytes(demanded)} were locked")
         return content
@@ -220,7 +232,11 @@ def _fetched(url: str, path: Path, access: Access) -> tuple[Content, LockedFile]
         access.lock.record(url, LockedFile(absent=str(answer)))
         raise
     except OtherBytes as change:
-        assert demanded is not None
+        if demanded is None:
+            raise UserError(
+                f"{url}: changed since it was published: {change}. Results would rest on other data: copy the published "
+                f"file to {path}, or {_accept(url)}"
+            ) from None
         raise UserError(
             f"{url}: changed since it was locked on {demanded.retrieved_at or 'first sight'}: {change}. Results "
             f"would rest on other data: copy the old file to {path}, or {_accept(url)}"
@@ -244,6 +260,20 @@ def _fetched(url: str, path: Path, access: Access) -> tuple[Content, LockedFile]
     path.parent.mkdir(parents=True, exist_ok=True)
     os.replace(fetched.part, path)
     return content, entry
+
+
+def _hold_to_publisher(url: str, path: Path, content: Content, access: Access, md5: str | None) -> None:
+    """Raise OtherBytes unless the file has the digest that its publisher names. Simulated bytes cannot have it, and the
+    user may accept others."""
+    if md5 is None or content.simulated:
+        return
+    with path.open("rb") as handle:
+        found = file_digest(handle, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found == md5:
+        return
+    if not access.accepts(url):
+        raise OtherBytes(f"{_bytes(content)} and md5 {found} are there, md5 {md5} was published")
+    logger.warning("%s: accepted other bytes than published: md5 %s, not %s", url, found, md5)
 
 
 def _bytes(content: Content | LockedFile) -> str:

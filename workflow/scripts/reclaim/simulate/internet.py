@@ -17,6 +17,7 @@ from reclaim.dataset import (
     CbioportalExpressionDataset,
     ChipAtlasDataset,
     Dataset,
+    DepmapDataset,
     GdcDataset,
     GeoDataset,
     XenaDataset,
@@ -28,6 +29,7 @@ from reclaim.simulate.cbioportal import write_study
 from reclaim.simulate.cbioportal_expression import write_profiles
 from reclaim.simulate.chip_atlas import chip_atlas_files
 from reclaim.simulate.cohort import simulate_cohort
+from reclaim.simulate.depmap import depmap_files
 from reclaim.simulate.expression import (
     SimulatedExpression,
     all_genes,
@@ -63,6 +65,13 @@ def simulate_study(study: Study, world: World, seed: int, store: Path) -> dict[s
     for names in expression_sources(study).values():
         told = _expression(study, names, world, seed, store, further)
         manifest["datasets"] |= dict.fromkeys(names, told)
+    for release, names in depmap_releases(study).items():
+        drawn = random_generator(study, f"depmap {release}", world, seed)
+        files, told = depmap_files(study, names, world, all_genes(study), drawn)
+        for url, content in files.items():
+            _write(store, url, content)
+        told["urls"] = list(files)
+        manifest["datasets"] |= dict.fromkeys(names, told)
     manifest["references"] = _references(study, seed, store)
     peaks = [name for name, one in study.datasets.items() if isinstance(one, ChipAtlasDataset)]
     if peaks:
@@ -86,6 +95,15 @@ def expression_sources(study: Study) -> dict[str, list[str]]:
             found.setdefault(dataset.project, []).append(name)
         elif isinstance(dataset, CbioportalExpressionDataset):
             found.setdefault(f"cbioportal/{dataset.study}", []).append(name)
+    return found
+
+
+def depmap_releases(study: Study) -> dict[str, list[str]]:
+    """Data sets of each release of DepMap: they share their files."""
+    found: dict[str, list[str]] = {}
+    for name, dataset in study.datasets.items():
+        if isinstance(dataset, DepmapDataset):
+            found.setdefault(dataset.release, []).append(name)
     return found
 
 

@@ -1,4 +1,5 @@
-"""From stored bytes of expression, or of a clinical table, to the canonical object, with a ledger of what was dropped."""
+"""From stored bytes of expression, of gene effects or of a clinical table, to the canonical object, with a ledger of
+what was dropped."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from reclaim.expression import (
 )
 from reclaim.expression_dataset import (
     CbioportalExpressionDataset,
+    DepmapDataset,
     GdcDataset,
     GeoDataset,
     SupplementaryTable,
@@ -29,7 +31,7 @@ from reclaim.expression_dataset import (
 from reclaim.features import Key, to_symbols
 from reclaim.ledger import Ledger
 from reclaim.retrieve.receipt import Receipt
-from reclaim.selection import describe, select
+from reclaim.selection import describe, select, values_found
 from reclaim.symbols import SymbolTable
 
 if TYPE_CHECKING:
@@ -56,7 +58,10 @@ def load_expression(
         if not isinstance(dataset, XenaDataset):  # Xena's choice of columns to read rests on them already
             data.obs = _derived(dataset, data.obs)
         if dataset.expect and not select(data.obs, dataset.expect).any():
-            raise AbsentData(f"not the data that were expected: no sample with {describe(dataset.expect)}")
+            raise AbsentData(
+                f"not the data that were expected: no sample with {describe(dataset.expect)}"
+                f"{values_found(data.obs, dataset.expect)}"
+            )
         data, flow = select_samples(data, dataset.samples)
         if isinstance(dataset, CbioportalExpressionDataset):
             data = one_sample_per_patient(data, flow)
@@ -93,6 +98,8 @@ def _read(
     if isinstance(dataset, CbioportalExpressionDataset):
         assert symbols is not None
         return _cbioportal(dataset, files, symbols, dropped), "given"
+    if isinstance(dataset, DepmapDataset):
+        return _depmap(files, dropped), "entrez"
     if isinstance(dataset, GeoDataset):
         return _geo(dataset, files, symbols, dropped)
     if dataset.format == "clinical_table":
@@ -133,6 +140,13 @@ def _cbioportal(
     data = read_profile(dataset, files["archive"], dropped)
     name_by_entrez(data, symbols, dropped)
     return data
+
+
+def _depmap(files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:
+    from reclaim.sources.depmap import read_gene_effects, read_models
+
+    models = read_models(files["models"], dropped)
+    return read_gene_effects(files["gene_effect"], models, dropped)
 
 
 def _clinical(dataset: FileDataset, files: Mapping[str, Path], dropped: Counter[str]) -> anndata.AnnData:

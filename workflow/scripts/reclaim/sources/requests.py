@@ -15,6 +15,7 @@ from reclaim.dataset import (
     CbioportalExpressionDataset,
     ChipAtlasDataset,
     Dataset,
+    DepmapDataset,
     FileDataset,
     GdcDataset,
     GeoDataset,
@@ -61,6 +62,15 @@ NCBI_ANNOTATION = (
     "https://www.ncbi.nlm.nih.gov/geo/download/?format=file&type=rnaseq_counts"
     "&file=Human.GRCh38.p13.annot.tsv.gz"
 )
+FIGSHARE_FILE = "https://ndownloader.figshare.com/files/{number}"
+DEPMAP_FILES = {
+    "24Q4": {
+        "gene_effect": (51064667, "6edf7ade09b9b34199210b559d4745d3"),
+        "models": (51065297, "675210d17675f3517b0ce39a3c274f16"),
+    },
+}
+"""Release -> name of a file -> its number at Figshare, and its MD5 as published there. The files are
+CRISPRGeneEffect.csv and Model.csv."""
 CHIP_ATLAS = "https://chip-atlas.dbcls.jp/data"
 CHIP_ATLAS_LIST = f"{CHIP_ATLAS}/metadata/experimentList.tab"
 CHIP_ATLAS_PEAKS = CHIP_ATLAS + "/{genome}/eachData/bed{threshold}/{experiment}.{threshold}.bed"
@@ -100,6 +110,11 @@ def requests_for(dataset: Dataset | Reference, beside: Path) -> list[Request]:
             return requests_for_xena(dataset)
         case GeoDataset():
             return _geo(dataset)
+        case DepmapDataset():
+            return [
+                Request(name, url=FIGSHARE_FILE.format(number=number), md5=md5)
+                for name, (number, md5) in DEPMAP_FILES[dataset.release].items()
+            ]
         case GdcDataset():
             return [Request("files", url=files_query_url(dataset.project))]
         case CbioportalDataset(layout="archive") | CbioportalExpressionDataset():
