@@ -340,12 +340,12 @@ def test_a_claim_is_not_decided_by_prerank() -> None:
 
 
 def test_too_few_genes_say_nothing() -> None:
-    generator, bound = draw(9, 300)
-    falls = generator.random(300) < 0.2
+    generator, bound = draw(9, 90)
+    falls = generator.random(90) < 0.2
     found = only(binding(TFA=bound), a_ranking(falls))
     assert (found.effect, found.se, found.p_value, found.flags) == (None, None, None, ("underpowered",))
     # The hypergeometric variance of one stratum.
-    n, b, f = 300, int(bound.sum()), int(falls.sum())
+    n, b, f = 90, int(bound.sum()), int(falls.sum())
     variance = stats.hypergeom(n, b, f).var()
     assert f"Odds ratios below {np.exp(2.8 / np.sqrt(variance)):.3g} could be missed." in found.note
     assert found.n_events == (bound & falls).sum()

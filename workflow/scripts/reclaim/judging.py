@@ -44,9 +44,9 @@ Comparators = Mapping[str, float]
 SHOWN_ONLY = {"normalised_enrichment_score"}
 """Effects without an interval or a margin: printed, and judged by no rule."""
 
-DRAWN_P = frozenset({"peak_colocalization", "target_genes"})
-"""Analyses whose p-value is counted over draws that keep neighbours together; standard errors take regions of the genome
-as independent, which a p-value made of them would be too small for."""
+OWN_P = frozenset({"peak_colocalization", "target_genes", "dependency"})
+"""Analyses whose rows have a better p-value than their standard errors give: counted over draws that keep neighbours
+together, exact, or Student's. Of one cohort it is the claim's."""
 SMALLEST_P = 1 / 1001
 """Of 1,000 draws."""
 
@@ -198,7 +198,7 @@ def judge(
     estimates = Estimates(*(_column(valid, field) for field in ("effect", "se", "ci_low", "ci_high")))
     found = judge_estimates(decision, valid, estimates, seed, control_detected, comparators, single)
     own = valid[0].p_value
-    if len(valid) > 1 or own is None or valid[0].analysis not in DRAWN_P:
+    if len(valid) > 1 or own is None or valid[0].analysis not in OWN_P:
         return found
     return replace(
         found,

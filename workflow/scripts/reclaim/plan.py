@@ -185,11 +185,22 @@ class Plan:
         swapped = [test for _, test in study.tests() if test.role != "gate"]
         tests = [test for test in swapped if isinstance(test, SWAPPED_TESTS)]
         on_regions = [test for test in swapped if isinstance(test, REGION_TESTS)]
+        used = {name for test in [*tests, *on_regions] for name in [*test.datasets, *_beside(test)]}
         names, regions = (
-            [name for name in study.datasets if any(name in test.datasets for test in some)]
-            for some in (tests, on_regions)
+            [
+                name
+                for name, one in study.datasets.items()
+                if name in used and (kind_of(one) == "regions") == of_regions
+            ]
+            for of_regions in (False, True)
         )
-        with_tables = [test for test in tests if isinstance(test, DifferentialExpression | Dependency)]
+        with_tables = [
+            f"{test.id}/{name}"
+            for test in [*tests, *on_regions]
+            if isinstance(test, DifferentialExpression | Dependency | PeakColocalization)
+            for name in test.datasets
+        ]
+        with_tables += [key for test in on_regions for key in _rankings(test)]
         libraries = _libraries(study, "differential_expression", tests)
         return CalibrationJob(
             study=study.id,
@@ -199,11 +210,7 @@ class Plan:
                 if any(test.analysis == analysis for _, test in study.tests())
             ],
             expression={name: f"{folder}/data/{name}.h5ad" for name in names},
-            tables={
-                f"{test.id}/{name}": f"{folder}/{test.id}/{name}.parquet"
-                for test in [*with_tables, *on_regions]
-                for name in test.datasets
-            },
+            tables={key: f"{folder}/{key}.parquet" for key in dict.fromkeys(with_tables)},
             libraries={name: f"{folder}/receipts/{name}.json" for name in libraries},
             datasets=regions,
             regions=[f"{folder}/data/{name}.{ending}" for name in regions for ending in CANONICAL["regions"]],
@@ -215,13 +222,8 @@ class Plan:
         used = {name for _, test in tests for name in [*test.datasets, *_beside(test)]}
         names = [name for name in study.datasets if name in used]
         folder = f"results/{{run}}/{study.id}"
-        rankings = [
-            f"{ranking.test}/{name}"
-            for _, test in tests
-            if isinstance(ranking := test.with_.get("ranking"), ResultOf)
-            for name in test.datasets
-        ]
-        ranked_by = {ranking.split("/")[0] for ranking in rankings}
+        rankings = [key for _, test in tests for key in _rankings(test)]
+        ranked_by = {key.split("/")[0] for key in rankings}
         libraries = _libraries(study, analysis, [test for _, test in tests])
         return AnalysisJob(
             study=study.id,
@@ -331,6 +333,12 @@ def _libraries(study: Study, analysis: str, tests: Sequence[ClaimTest]) -> list[
     sets = [one for name, one in study.gene_sets.items() if name in named]
     used = {one.library for one in sets if isinstance(one, LibrarySet)}
     return [name for name in study.libraries if name in used]
+
+
+def _rankings(test: ClaimTest) -> list[str]:
+    """Full results, by `test/dataset`, of the test that ranks the genes of this one."""
+    ranking = test.with_.get("ranking")
+    return [f"{ranking.test}/{name}" for name in test.datasets] if isinstance(ranking, ResultOf) else []
 
 
 def _beside(test: ClaimTest) -> list[str]:

@@ -101,7 +101,13 @@ def target_table(symbols: pd.Index, pairs: pd.DataFrame) -> pd.DataFrame:
 
 def peaks_around(starts: pd.DataFrame, peaks: pd.DataFrame, reach: int) -> pd.Series[int]:
     """How busy the surroundings of each gene are: peaks at most `reach` bases from a start, of the start that has
-    the most. Index: symbol. For the peaks of many experiments: counts, no pairs."""
+    the most. Index: symbol, in their order. For the peaks of many experiments: counts, no pairs."""
+    found = pd.Series(peaks_at_starts(starts, peaks, reach), index=starts["symbol"])
+    return found.groupby(level=0, sort=True).max()
+
+
+def peaks_at_starts(starts: pd.DataFrame, peaks: pd.DataFrame, reach: int) -> NDArray[np.int64]:
+    """Peaks at most `reach` bases from each start, in the order of `starts`."""
     found = np.zeros(len(starts), np.int64)
     chrom_of_peaks = peaks["chrom"].astype(object).to_numpy()
     chrom = starts["chrom"].astype(object).to_numpy()
@@ -113,4 +119,4 @@ def peaks_around(starts: pd.DataFrame, peaks: pd.DataFrame, reach: int) -> pd.Se
         begun = np.searchsorted(first, tss[rows] + reach, side="right")
         over = np.searchsorted(last, tss[rows] - reach, side="right")
         found[rows] = begun - over
-    return pd.Series(found, index=starts["symbol"]).groupby(level=0, sort=True).max()
+    return found

@@ -197,6 +197,10 @@ def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
             else "not on matched data"
         )
         return f"a precise estimate within the margin, but {but}"
+    silent = [row for row in item.primary if row.outcome != "invalid" and row.effect is None]
+    if silent and len(silent) == len([row for row in item.primary if row.outcome != "invalid"]):
+        told = sorted({f"{row.dataset}: {_first(row.note) or row.flags}" for row in silent})
+        return f"no estimate ({'; '.join(told)})"
     if remark in (TOO_FEW_COMPARATORS, NOT_IN_THE_TOP):
         return f"the adjusted effect agrees: but {remark}"
     parts = [remark] if remark else []
@@ -214,6 +218,11 @@ def _why_unclear(item: JudgedClaim, outcome: str, remark: str) -> str:
                 f"smallest detectable effect of a cohort: {_effect_words(item.primary[0], min(detectable))}"
             )
     return "; ".join(parts)
+
+
+def _first(note: str) -> str:
+    """What a note says first."""
+    return note.split("; ")[0].split(". ")[0].rstrip(".")
 
 
 def _effect_words(row: EvidenceRow, effect: float) -> str:

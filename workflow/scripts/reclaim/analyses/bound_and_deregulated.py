@@ -127,22 +127,37 @@ def _genes(
     test: BoundAndDeregulated, ranked: pd.DataFrame, places: pd.DataFrame, before: Baseline
 ) -> pd.DataFrame:
     """Measured genes that have a place, by symbol: their response, what is bound, and their stratum."""
-    response = ranked.set_index("feature")[["effect", "statistic", "p_value", "q_value"]].astype(float)
-    response = response[response["p_value"].notna()]
-    genes = response.join(places, how="inner")
+    genes = called(test, ranked).join(places, how="inner")
     if genes.empty:
         raise AbsentData(
-            f"none of the {len(response):,} measured genes is a protein-coding gene of the annotation by its symbol"
+            f"none of the {ranked['p_value'].notna().sum():,} measured genes is a protein-coding gene of the annotation by "
+            "its symbol"
         )
-    called = genes["q_value"] < test.max_q
     claimed = -1 if test.response == "falls" else 1
     return genes.assign(
         bound=genes["within"] > 0,
-        falls=called & (genes["effect"] < 0),
-        rises=called & (genes["effect"] > 0),
         alike=gene_strata(before.level.reindex(genes.index), genes["others"]),
         rank_product=rank_product(genes["potential"], claimed * genes["statistic"]),
     )
+
+
+def called(test: BoundAndDeregulated, ranked: pd.DataFrame) -> pd.DataFrame:
+    """Measured genes of a ranking, by symbol: effect, statistic, p_value and q_value, and whether they fall or rise."""
+    response = ranked.set_index("feature")[["effect", "statistic", "p_value", "q_value"]].astype(float)
+    response = response[response["p_value"].notna()]
+    responds = response["q_value"] < test.max_q
+    return response.assign(
+        falls=responds & (response["effect"] < 0), rises=responds & (response["effect"] > 0)
+    )
+
+
+def association(test: BoundAndDeregulated, genes: pd.DataFrame) -> MantelHaenszel:
+    """Odds ratio between columns bound and falls (or rises), within strata of `alike` unless the test has none; one
+    entry. `genes` as `called` gives them, with bound and alike."""
+    counted = _counted(test, genes)
+    bound, responds = (counted[name].to_numpy(bool) for name in ("bound", test.response))
+    stratum = counted["alike"].to_numpy() if test.method == "strata" else np.zeros(len(counted), np.int64)
+    return _over(stratum, bound, responds)
 
 
 def _counted(test: BoundAndDeregulated, genes: pd.DataFrame) -> pd.DataFrame:
@@ -162,8 +177,7 @@ def _odds_ratio(test: BoundAndDeregulated, found: Estimate, genes: pd.DataFrame)
     """With effect, interval and p-value where there are genes enough for them and the odds ratio is finite."""
     counted = _counted(test, genes)
     bound, responds = (counted[name].to_numpy(bool) for name in ("bound", test.response))
-    stratum = counted["alike"].to_numpy() if test.method == "strata" else np.zeros(len(counted), np.int64)
-    adjusted = _over(stratum, bound, responds)
+    adjusted = association(test, genes)
     null_se, effect, reason = float(adjusted.null_se[0]), float(adjusted.effect[0]), str(adjusted.reason[0])
     if null_se**-2 < FEWEST_INFORMATIVE:
         told = (
@@ -176,7 +190,7 @@ def _odds_ratio(test: BoundAndDeregulated, found: Estimate, genes: pd.DataFrame)
         return replace(found, flags=(*found.flags, "not_estimable"), note=f"No odds ratio: {reason}.")
     if test.method == "fisher":
         return found.with_numbers(*_exact(bound, responds, test.expected))
-    crude = np.exp(float(_over(np.zeros_like(stratum), bound, responds).effect[0]))
+    crude = np.exp(float(_over(np.zeros(len(counted), np.int64), bound, responds).effect[0]))
     numbers = {
         name: float(getattr(adjusted, name)[0]) for name in ("effect", "se", "ci_low", "ci_high", "statistic")
     }

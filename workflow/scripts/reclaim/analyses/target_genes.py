@@ -88,13 +88,14 @@ def target_genes(
     when none of the named genes can be looked at, and when no sample of the expression meets the test's filter.
     """
     check_antigens(binding.experiments, (test.query, *test.partner))
-    genes = _genes(test, binding, annotation, expression)
+    genes = located_genes(test, binding, annotation, expression)
     return [_estimate(test, genes, binding, tier)], _full_results(genes)
 
 
-def _genes(
+def located_genes(
     test: TargetGenes, binding: Binding, annotation: pd.DataFrame, expression: anndata.AnnData | None
 ) -> Genes:
+    """What is known of the named genes and of those that may be compared with them. Raises as `target_genes`."""
     starts = gene_starts(annotation)
     biotype = starts.drop_duplicates("symbol").set_index("symbol")["biotype"]
     means = None if expression is None else _mean_expression(test, expression)
@@ -202,19 +203,17 @@ def _estimate(test: TargetGenes, genes: Genes, binding: Binding, tier: TierName)
     )
     told = [*_clauses(test, genes), *genes.left_out]
 
-    free = genes.candidate.copy()
-    free[named] = False
-    near = neighbours(symbols, genes.starts)
-    distributions, smallest = [], len(symbols)
-    for block in blocks_of(named, near):
-        comparable = comparable_blocks(block, genes.properties, free, near)
-        smallest = min(smallest, len(comparable))
-        if len(comparable) < MIN_COMPARABLE:
-            reason = f"only {len(comparable)} comparable with {_listed(symbols[block])}, {MIN_COMPARABLE} are needed"
+    comparable = comparables_of(genes)
+    smallest = len(symbols)
+    for block, outcomes in comparable:
+        smallest = min(smallest, len(outcomes))
+        if len(outcomes) < MIN_COMPARABLE:
+            reason = (
+                f"only {len(outcomes)} comparable with {_listed(symbols[block])}, {MIN_COMPARABLE} are needed"
+            )
             return replace(base, flags=(*flags, "few_comparable"), note="; ".join([reason, *told]))
-        distributions.append(outcome_distribution(bound[comparable].sum(axis=1), len(block)))
 
-    log_null = convolved(distributions)
+    log_null = convolved([outcome_distribution(outcomes, len(block)) for block, outcomes in comparable])
     expected = float(np.exp(log_null) @ np.arange(number + 1))
     base = replace(base, groups={"comparable_blocks": smallest, "expected": round(expected, 2)})
     negative = test.expected == "negative"
@@ -228,6 +227,20 @@ def _estimate(test: TargetGenes, genes: Genes, binding: Binding, tier: TierName)
     tail = log_null[: found + 1] if negative else log_null[found:]
     numbers = {"effect": tilt.estimate, "se": tilt.se, "ci_low": tilt.ci_low, "ci_high": tilt.ci_high}
     return replace(base, note="; ".join(told)).with_numbers(numbers, min(1.0, float(np.exp(logsumexp(tail)))))
+
+
+def comparables_of(genes: Genes) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Of each block of named genes its positions, and in how many genes of each comparable block there is a peak."""
+    symbols = genes.table.index
+    named = symbols.get_indexer(pd.Index(genes.named))
+    bound = genes.table["found"].to_numpy() > 0
+    free = genes.candidate.copy()
+    free[named] = False
+    near = neighbours(symbols, genes.starts)
+    return [
+        (block, bound[comparable_blocks(block, genes.properties, free, near)].sum(axis=1))
+        for block in blocks_of(named, near)
+    ]
 
 
 def _clauses(test: TargetGenes, genes: Genes) -> list[str]:

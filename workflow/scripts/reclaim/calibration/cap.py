@@ -24,6 +24,8 @@ class Calibration:
     gap: str = ""
     """Why a rate is missing."""
     needs_background: bool = True
+    nulls: str = "genes"
+    """What was put in the subject's place."""
 
     @classmethod
     def of(cls, record: ClaimCalibration) -> Calibration:
@@ -35,6 +37,7 @@ class Calibration:
             None if background is None else background.share,
             "; ".join(dict.fromkeys(filter(None, [record.null_gap, record.background_gap]))),
             not record.no_background,
+            record.nulls,
         )
 
 
@@ -52,7 +55,7 @@ def calibration_cap(
     if calibration.null_rate_high is not None and calibration.null_rate_high > NULL_RATE_CAP:
         return "inconclusive", f"permuted labels pass in up to {calibration.null_rate_high:.1%}"
     if specific and background is not None and background > BACKGROUND_SPECIFIC[1]:
-        return "inconclusive", f"true of {background:.0%} of comparable genes"
+        return "inconclusive", f"true of {background:.0%} of comparable {calibration.nulls}"
     lacking = background is None and calibration.needs_background
     if calibration.null_rate_high is None or lacking:
         what = [
@@ -64,7 +67,7 @@ def calibration_cap(
     if background is not None and background > (
         BACKGROUND_SPECIFIC[0] if specific else BACKGROUND_DESCRIPTIVE
     ):
-        return "consistent", f"true of {background:.0%} of comparable genes"
+        return "consistent", f"true of {background:.0%} of comparable {calibration.nulls}"
     return "supported", ""
 
 

@@ -45,6 +45,7 @@ class ClaimCalibration(Model):
 
     claim: str
     subject: str = Field(description="the gene or set that was swapped")
+    nulls: str = Field("genes", description="what was put in its place: genes, experiments or sets of genes")
     not_calibrated: str = Field("", description="why the rule of this claim needs no calibration")
     null_rate: Rate | None = Field(None, description="over permutations of the labels")
     null_gap: str = Field("", description="why there is no null_rate")

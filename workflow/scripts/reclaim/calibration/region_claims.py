@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from reclaim.calibration.frames import Material
 from reclaim.calibration.rates import exact_rate, null_distribution, repeated
 from reclaim.calibration.record import ClaimCalibration, Percentile
-from reclaim.calibration.region_nulls import Nulls, shifted_queries, swapped_experiments
-from reclaim.calibration.unswapped import CALIBRATED_RULES, REGION_TESTS, RegionTest, rule_of
+from reclaim.calibration.region_nulls import Nulls, comparable_subjects, draws_of_chance
+from reclaim.calibration.unswapped import CALIBRATED_RULES, RegionTest, rule_of, subject_of
+from reclaim.claim_tests import PeakColocalization, TargetGenes
 from reclaim.comparators import comparators_of
 from reclaim.decisions import Bound, Conjunction, LookupDecision, Specific
 from reclaim.evidence import EvidenceRow
@@ -64,13 +65,14 @@ class RegionCalibration:
         if gap := _gap([part.swapped for part in parts]):
             found["background_gap"] = gap
         else:
-            every = {part.test.partner: self._with_swapped(part, parts) for part in parts}
-            partner = max(every, key=lambda name: exact_rate(every[name]).share)
-            swapped = every[partner]
+            every = {part.test.id: self._with_swapped(part, parts) for part in parts}
+            most = max(parts, key=lambda part: exact_rate(every[part.test.id]).share)
+            swapped = every[most.test.id]
             found |= {
                 "background_rate": exact_rate(swapped),
-                "swapped": partner if len(parts) > 1 else "",
-                "relations_gap": "regions have no samples over which experiments could correlate",
+                "swapped": subject_of(most.test) if len(parts) > 1 else "",
+                "nulls": "sets of genes" if isinstance(most.test, TargetGenes) else "experiments",
+                "relations_gap": "peaks have no samples over which nulls could correlate",
             }
         if not isinstance(self.decision, Conjunction):
             found["distribution"] = null_distribution(
@@ -82,13 +84,13 @@ class RegionCalibration:
         return base.model_copy(update=found)
 
     def percentiles(self) -> list[Percentile]:
-        """Of every valid row, gates left out: where its effect stands among those of other antigens."""
+        """Of every valid row, gates left out: where its effect stands among those of comparable subjects."""
         found = []
         for test in self.claim.tests:
-            if test.role == "gate" or not isinstance(test, REGION_TESTS):
+            if test.role == "gate" or not isinstance(test, RegionTest):
                 continue
             for row in self._valid(test.id):
-                nulls = swapped_experiments(self.material, test, [row])
+                nulls = comparable_subjects(self.material, test, [row])
                 if nulls.estimates is None or row.effect is None:
                     continue
                 sign = claimed_sign(row)
@@ -116,16 +118,20 @@ class RegionCalibration:
         for test in self.claim.tests:
             if test.role != "primary" or rule_of(self.claim, test) not in CALIBRATED_RULES:
                 continue
-            assert isinstance(test, REGION_TESTS)
+            assert isinstance(test, RegionTest)
             rows = self._valid(test.id)
             if not rows:
                 parts.append(_Part(test, [], {}, Nulls(None), Nulls(None)))
                 continue
-            keys = [f"{test.id}/{row.dataset}" for row in rows]
-            comparators = comparators_of({key: self.material.tables(key) for key in keys})[test.id]
-            swapped = swapped_experiments(self.material, test, rows)
-            parts.append(_Part(test, rows, comparators, swapped, shifted_queries(self.material, test, rows)))
+            nulls = (make(self.material, test, rows) for make in (comparable_subjects, draws_of_chance))
+            parts.append(_Part(test, rows, self._comparators(test, rows), *nulls))
         return parts
+
+    def _comparators(self, test: RegionTest, rows: list[EvidenceRow]) -> Comparators:
+        if not isinstance(test, PeakColocalization):
+            return {}
+        keys = [f"{test.id}/{row.dataset}" for row in rows]
+        return comparators_of({key: self.material.tables(key) for key in keys})[test.id]
 
     def _on(self, judged: Mapping[str, Judgement]) -> Judgement:
         if isinstance(self.decision, Conjunction):
@@ -133,15 +139,15 @@ class RegionCalibration:
         return next(iter(judged.values()))
 
     def _chance(self, part: _Part) -> Judgement:
-        """The margin on every draw. That the partner also ranks high is not asked for: this can only raise the rate."""
+        """The margin on every draw. That a partner also ranks high is not asked for: this can only raise the rate."""
         return self._by_margin(part, part.shifted)
 
     def _with_swapped(self, part: _Part, parts: list[_Part]) -> Judgement:
-        """The claim's rule with every other antigen in the place of this part's partner; the other parts stay."""
+        """The claim's rule with every null in the place of this part's subject; the other parts stay."""
         judged = {part.test.id: self._by_margin(part, part.swapped)}
         rule = decision_for(self.claim, part.test.id)
         names = part.swapped.names
-        if isinstance(rule, Specific):
+        if isinstance(rule, Specific) and isinstance(part.test, PeakColocalization):
             others = {name: effect for name, effect in part.comparators.items() if name != part.test.query}
             effects = claimed_sign(part.rows[0]) * np.array(list(others.values()), float)
             ranked = np.repeat(effects[:, None], len(names), axis=1)
@@ -158,7 +164,7 @@ class RegionCalibration:
                     self.material.seed,
                     comparators=other.comparators,
                 )
-                judged[other.test.id] = repeated(own, len(names))
+                judged[other.test.id] = repeated(own, part.swapped.n)
         return self._on(judged)
 
     def _by_margin(self, part: _Part, nulls: Nulls) -> Judgement:

@@ -1,55 +1,93 @@
-"""What stands in the place of the subject of a test of regions: other experiments, and the query moved along the genome."""
+"""What stands in the place of the subject of a test about peaks: other experiments, comparable genes, and the query moved
+along the genome."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
+from reclaim.analyses.baseline import baselines
+from reclaim.analyses.bound_and_deregulated import association, called
 from reclaim.analyses.peak_colocalization import make_universe
+from reclaim.analyses.target_genes import comparables_of, located_genes
 from reclaim.calibration.frames import FIELDS, Material
 from reclaim.calibration.subjects import estimates
-from reclaim.claim_tests import PeakColocalization
+from reclaim.calibration.unswapped import RegionTest
+from reclaim.claim_tests import (
+    BoundAndDeregulated,
+    DifferentialExpression,
+    PeakColocalization,
+    ResultOf,
+    TargetGenes,
+)
 from reclaim.colocalization import shifted_estimates
 from reclaim.comparators import SAME_CELLS
+from reclaim.dataset import ExpressionKeys
 from reclaim.evidence import EvidenceRow
-from reclaim.judging import Estimates
+from reclaim.gene_strata import BIOTYPE, gene_strata
+from reclaim.judging import SHOWN_ONLY, Estimates
+from reclaim.matched_genes import outcome_distribution
+from reclaim.regions import cells_of
 from reclaim.rules import MARGIN, MIN_COMPARATORS
+from reclaim.targets import gene_starts, peaks_at_starts
+from reclaim.tilted import convolved, exact_tilt
+
+SETS = 1000
+"""Random sets of comparable genes."""
 
 
 @dataclass(frozen=True)
 class Nulls:
-    """Estimates of nulls, rows x nulls; None where there are none, for the reason in `gap`. `names`: what was put in the
-    place of the subject; empty for draws of chance."""
+    """Estimates of nulls, rows x nulls; None where there are none, for the reason in `gap`. `names`: which experiments
+    stand in the place of the subject; empty for draws of chance."""
 
     estimates: Estimates | None
     names: tuple[str, ...] = ()
     gap: str = ""
 
+    @property
+    def n(self) -> int:
+        return 0 if self.estimates is None else self.estimates.effect.shape[1]
 
-def swapped_experiments(material: Material, test: PeakColocalization, rows: Sequence[EvidenceRow]) -> Nulls:
-    """Every other antigen of the same cells in the partner's place, as far as it has regions enough for the margin to be
-    seen in each of the rows' data sets."""
-    tables = [_powered(material, test, row) for row in rows]
+
+def comparable_subjects(material: Material, test: RegionTest, rows: Sequence[EvidenceRow]) -> Nulls:
+    """Others in the subject's place: of co-localisation partners, of bound genes that respond queries, each every other
+    antigen of the same cells; of named genes random sets of comparable ones."""
+    if isinstance(test, TargetGenes):
+        return _matched_sets(material, test, rows)
+    if any(row.effect_name in SHOWN_ONLY for row in rows):
+        return Nulls(None, gap="the effect is shown and decides nothing")
+    table_of: Callable[[EvidenceRow], pd.DataFrame]
+    if isinstance(test, PeakColocalization):
+        subject = test.partner
+        table_of = lambda row: _partners(material, test, row)  # noqa: E731
+    else:
+        subject = test.query
+        table_of = lambda row: _queries(material, test, row)  # noqa: E731
+    tables = [table_of(row) for row in rows]
     names = reduce(lambda left, right: left.intersection(right), (table.index for table in tables))
-    names = names.drop(test.partner, errors="ignore").sort_values()
+    names = names.drop(subject, errors="ignore").sort_values()
     if len(names) < MIN_COMPARATORS:
         return Nulls(None, gap=f"{len(names)} other antigens of the same cells, {MIN_COMPARATORS} are needed")
     return Nulls(estimates([table.loc[names, list(FIELDS)] for table in tables]), tuple(names))
 
 
-def _powered(material: Material, test: PeakColocalization, row: EvidenceRow) -> pd.DataFrame:
-    table = material.tables(f"{test.id}/{row.dataset}")
-    seen = (table["stratum"] == SAME_CELLS) & (table["mde"] <= MARGIN["log_odds_ratio"])
-    powered: pd.DataFrame = table[seen & np.isfinite(table["effect"])]
-    return powered.set_index("feature")
-
-
-def shifted_queries(material: Material, test: PeakColocalization, rows: Sequence[EvidenceRow]) -> Nulls:
-    """The query turned along the chromosomes, as for the p-value: the same draws for all partners of a query."""
+def draws_of_chance(material: Material, test: RegionTest, rows: Sequence[EvidenceRow]) -> Nulls:
+    """What stands for permuted labels: the query of a co-localisation turned along the chromosomes, as for its p-value,
+    with the same draws for all partners of a query."""
+    if isinstance(test, TargetGenes):
+        return Nulls(
+            None, gap="named genes have no labels to permute; sets of comparable genes stand for them"
+        )
+    if isinstance(test, BoundAndDeregulated):
+        return Nulls(
+            None, gap="labels of the ranking are not permuted: all genes would have to be tested anew"
+        )
     found = []
     for row in rows:
         universe = make_universe(test, material.regions(row.dataset), material.genome())
@@ -66,3 +104,75 @@ def shifted_queries(material: Material, test: PeakColocalization, rows: Sequence
             )
         )
     return Nulls(estimates(found))
+
+
+def _partners(material: Material, test: PeakColocalization, row: EvidenceRow) -> pd.DataFrame:
+    """Partners with regions enough for the margin to be seen, from the full results."""
+    table = material.tables(f"{test.id}/{row.dataset}")
+    seen = (table["stratum"] == SAME_CELLS) & (table["mde"] <= MARGIN["log_odds_ratio"])
+    powered: pd.DataFrame = table[seen & np.isfinite(table["effect"])]
+    return powered.set_index("feature")
+
+
+def _queries(material: Material, test: BoundAndDeregulated, row: EvidenceRow) -> pd.DataFrame:
+    """The estimate with every other antigen of the same cells in the query's place; those whose odds ratio is finite."""
+    binding = material.regions(str(test.with_["peaks"]))
+    starts = gene_starts(material.genome()["genes"])
+    starts = starts[starts["biotype"] == BIOTYPE].sort_values("symbol", kind="stable")
+    symbols, first = np.unique(starts["symbol"].astype(str), return_index=True)
+    cells = cells_of(binding.experiments)
+    peaks = {
+        str(antigen): peaks_at_starts(
+            starts, binding.regions[binding.regions["experiment"].isin(own)], test.window_bp
+        )
+        for antigen, own in binding.experiments.groupby("antigen")["experiment"]
+    }
+    every = np.sum(list(peaks.values()), axis=0)
+    response, level = _response(material, test, row)
+    rows = {}
+    for antigen, own in peaks.items():
+        if cells[antigen] != cells[test.query]:
+            continue
+        near = pd.DataFrame(
+            {"own": np.maximum.reduceat(own, first), "others": np.maximum.reduceat(every - own, first)},
+            index=symbols,
+        )
+        genes = response.join(near, how="inner")
+        strata = gene_strata(level.reindex(genes.index), genes["others"])
+        found = association(test, genes.assign(bound=genes["own"] > 0, alike=strata))
+        if np.isfinite(found.effect[0]) and np.isfinite(found.se[0]):
+            rows[antigen] = [float(getattr(found, name)[0]) for name in FIELDS]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(FIELDS))
+
+
+def _response(
+    material: Material, test: BoundAndDeregulated, row: EvidenceRow
+) -> tuple[pd.DataFrame, pd.Series[float]]:
+    """Which genes fall or rise, and how strongly each is expressed before."""
+    ranking = test.with_["ranking"]
+    assert isinstance(ranking, ResultOf)
+    ranked_by = next(one for _, one in material.study.tests() if one.id == ranking.test)
+    assert isinstance(ranked_by, DifferentialExpression)
+    dataset = material.study.datasets[row.dataset]
+    source = dataset.source_column if isinstance(dataset, ExpressionKeys) else None
+    table = material.tables(f"{ranking.test}/{row.dataset}")
+    before = baselines(ranked_by, material.data(row.dataset), source)[row.stratum]
+    return called(test, table[table["stratum"] == row.stratum]), before.level
+
+
+def _matched_sets(material: Material, test: TargetGenes, rows: Sequence[EvidenceRow]) -> Nulls:
+    if len(rows) > 1:
+        return Nulls(None, gap="genes that are comparable in one data set are not so in another")
+    (row,) = rows
+    beside = test.with_.get("expression")
+    expression = material.data(beside) if isinstance(beside, str) else None
+    genes = located_genes(test, material.regions(row.dataset), material.genome()["genes"], expression)
+    blocks = comparables_of(genes)
+    generator = np.random.default_rng([material.seed, crc32(test.id.encode())])
+    found = sum(outcomes[generator.integers(len(outcomes), size=SETS)] for _, outcomes in blocks)
+    log_null = convolved([outcome_distribution(outcomes, len(block)) for block, outcomes in blocks])
+    tilts = [exact_tilt(log_null, number) for number in range(len(log_null))]
+    by_number = pd.DataFrame(
+        [(one.estimate, one.se, one.ci_low, one.ci_high) for one in tilts], columns=list(FIELDS)
+    )
+    return Nulls(estimates([by_number.iloc[np.asarray(found)]]))

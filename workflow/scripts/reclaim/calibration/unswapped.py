@@ -6,12 +6,14 @@ from typing import get_args
 
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
 from reclaim.claim_tests import (
+    BoundAndDeregulated,
     ClaimTest,
     Coexpression,
     Dependency,
     DifferentialExpression,
     PeakColocalization,
     Survival,
+    TargetGenes,
 )
 from reclaim.decisions import Conjunction
 from reclaim.selection import describe
@@ -28,9 +30,9 @@ NOT_CALIBRATED = {
 SwappedTest = DifferentialExpression | Coexpression | Survival | Dependency
 """Tests of expression or gene effects whose subject can be swapped."""
 SWAPPED_TESTS = get_args(SwappedTest)
-RegionTest = PeakColocalization
+RegionTest = PeakColocalization | TargetGenes | BoundAndDeregulated
 """Tests of regions whose subject can be swapped."""
-REGION_TESTS = (PeakColocalization,)
+REGION_TESTS = get_args(RegionTest)
 
 
 def study_without_nulls(study: Study) -> StudyCalibration:
@@ -42,7 +44,7 @@ def study_without_nulls(study: Study) -> StudyCalibration:
 def without_nulls(claim: Claim) -> ClaimCalibration:
     """Subject of a tested claim, and why it needs no calibration, or cannot have one; else nothing more."""
     tests = [test for test in claim.tests if test.role == "primary"]
-    subjects = dict.fromkeys(_subject_of(test) for test in tests)
+    subjects = dict.fromkeys(subject_of(test) for test in tests)
     base = ClaimCalibration(claim=claim.id, subject=", ".join(subjects))
     calibrated = [test for test in tests if rule_of(claim, test) in CALIBRATED_RULES]
     if not calibrated:
@@ -63,10 +65,14 @@ def rule_of(claim: Claim, test: ClaimTest) -> str:
     return decision.parts[test.id].rule if isinstance(decision, Conjunction) else decision.rule
 
 
-def _subject_of(test: ClaimTest) -> str:
+def subject_of(test: ClaimTest) -> str:
     """The gene, set, pair, group or factor of a test in words."""
     if isinstance(test, PeakColocalization):
         return test.partner
+    if isinstance(test, TargetGenes):
+        return ", ".join(test.genes)
+    if isinstance(test, BoundAndDeregulated):
+        return test.query
     features = getattr(test, "features", None) or [getattr(test, "feature", None)]
     words: list[str] = []
     for feature in filter(None, features):

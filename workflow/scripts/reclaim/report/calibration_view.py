@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from reclaim.calibration.record import Balance, ClaimCalibration, Rate
-from reclaim.claim_tests import ClaimTest, Coexpression, Dependency, GeneFeature, PeakColocalization, Survival
+from reclaim.claim_tests import (
+    ClaimTest,
+    Coexpression,
+    Dependency,
+    GeneFeature,
+    PeakColocalization,
+    Survival,
+    TargetGenes,
+)
 from reclaim.judging import decision_for
 from reclaim.report.calibration_reading import calibration_reading
 from reclaim.report.decision import zones_of_claim
@@ -124,6 +132,8 @@ def _matched_on(balance: Sequence[Balance], test: ClaimTest) -> list[str]:
 
 def subject_noun(test: ClaimTest) -> str:
     """What calibration swaps in a test like this."""
+    if isinstance(test, TargetGenes):
+        return "set"
     feature = getattr(test, "feature", None)
     if feature is None and getattr(test, "contrast", None) is not None:
         return "group"
