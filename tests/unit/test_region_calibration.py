@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import anndata as ad
 import builders
 import numpy as np
+import pandas as pd
 import pytest
 from report_results import peaks_study, peaks_test
 
+from reclaim.analyses.baseline import baselines
+from reclaim.analyses.bound_and_deregulated import bound_and_deregulated
+from reclaim.analyses.differential_expression import differential_expression
 from reclaim.analyses.peak_colocalization import make_universe, peak_colocalization
+from reclaim.analyses.target_genes import target_genes
 from reclaim.calibration.cap import Calibration, calibration_cap
 from reclaim.calibration.claims import calibrate_study
 from reclaim.calibration.frames import Material
 from reclaim.calibration.record import ClaimCalibration, StudyCalibration
-from reclaim.claim_tests import PeakColocalization
+from reclaim.calibration.region_nulls import SETS, comparable_subjects
+from reclaim.claim_tests import BoundAndDeregulated, DifferentialExpression, PeakColocalization, TargetGenes
 from reclaim.colocalization import SHIFTS, circular_shift_p, shifted_estimates
 from reclaim.evidence import EvidenceRow, Setting
-from reclaim.regions import Binding
+from reclaim.regions import EXPERIMENTS, SCORES, Binding, as_regions, no_rows
 from reclaim.rules import MARGIN
 from reclaim.study import Study
 
@@ -150,3 +157,183 @@ def test_shifted_estimates_are_the_draws_of_the_p_value() -> None:
     assert z.std() == pytest.approx(1, abs=0.1)  # regions are independent here: the interval is right
     assert ((drawn["ci_low"] > 0) & (drawn["effect"] >= MARGIN["log_odds_ratio"])).sum() == 0
     assert np.isfinite(drawn.to_numpy()).all()
+
+
+def test_how_busy_the_partners_regions_are_stands_beside() -> None:
+    binding = builders.binding(follows={"TFB": 0.5})
+    (one,) = record(one_claim(), binding).balance
+    (_, test), *_ = one_claim().tests()
+    assert isinstance(test, PeakColocalization)
+    universe = make_universe(test, binding, {})
+    bound = np.array([universe.occupancy.present(i) for i in range(len(universe.antigens))])
+    mean = {name: bound.sum(axis=0)[bound[i]].mean() - 1 for i, name in enumerate(universe.antigens)}
+    assert one.subject == pytest.approx(mean.pop("TFB"), rel=1e-5)
+    del mean["TFA"]
+    assert one.middle == pytest.approx(np.median(list(mean.values())), rel=1e-5)
+    assert one.low < one.middle < one.high
+
+
+# Genes that are bound
+
+
+SYMBOLS = [f"G{number:04d}" for number in range(1500)]
+
+
+def annotation() -> pd.DataFrame:
+    """Genes far apart on one chromosome; each third has a second start."""
+    places = 400_000 * np.arange(1, len(SYMBOLS) + 1)
+    first = pd.DataFrame(
+        {"chrom": "chr1", "tss": places, "gene_id": SYMBOLS, "symbol": SYMBOLS, "biotype": "protein_coding"}
+    )
+    return pd.concat([first, first.iloc[::3].assign(tss=places[::3] + 20_000)], ignore_index=True)
+
+
+def bound_at_genes(antigens: int = 23, **planted: np.ndarray) -> Binding:
+    """By antigen the genes with a peak at their first start, or, of each third gene, sometimes at the second."""
+    generator = np.random.default_rng(4)
+    shares = {f"TF{i:02d}": generator.random(len(SYMBOLS)) < 0.2 for i in range(antigens)} | planted
+    parts, rows = [], []
+    for antigen, bound in shares.items():
+        genes = np.flatnonzero(bound)
+        second = 20_000 * ((genes % 3 == 0) & (generator.random(len(genes)) < 0.4))
+        start = 400_000 * (genes + 1) + second + generator.integers(-4000, 4000, len(genes))
+        parts.append(
+            pd.DataFrame({"chrom": "chr1", "start": start, "end": start + 200, "experiment": f"SRX{antigen}"})
+        )
+        rows.append((f"SRX{antigen}", antigen, "LINE-1", "line one", "same", len(genes)))
+    peaks = pd.concat(parts, ignore_index=True)
+    peaks["chrom"] = peaks["chrom"].astype("category")
+    experiments = EXPERIMENTS.validate(pd.DataFrame(rows, columns=list(EXPERIMENTS.columns)))
+    return Binding(as_regions(peaks), experiments, no_rows(SCORES))
+
+
+def lines(falls: np.ndarray) -> ad.AnnData:
+    """Six treated and six untreated samples; genes that fall do so by a factor of four."""
+    generator = np.random.default_rng(6)
+    level = generator.normal(7, 1.5, len(SYMBOLS))
+    values = level + generator.normal(0, 0.3, (12, len(SYMBOLS)))
+    values[:6, falls] -= 2
+    return ad.AnnData(
+        np.clip(values, 0, None),
+        obs=pd.DataFrame({"group": builders.group_column(6, 6)}, index=[f"s{i}" for i in range(12)]),
+        var=pd.DataFrame(index=SYMBOLS),
+        uns={"unit": "log2_tpm"},
+    )
+
+
+def response_study(**changes: Any) -> Study:
+    ranking = builders.expression_test("up", "supporting", feature={"gene": "G0000"}, datasets=["a"])
+    direct = {
+        "id": "direct", "role": "primary", "analysis": "bound_and_deregulated", "datasets": ["a"], "query": "TFA",
+        "response": "falls", "with": {"peaks": "peaks", "ranking": {"test": "up"}}, **changes,
+    }  # fmt: skip
+    peaks = builders.dataset(source="file", format="bed", path="x.bed", genome="hg38")
+    del peaks["study"]
+    one = builders.claim(ranking, direct, decision={"rule": "pooled"})
+    return builders.study(one, a=builders.geo_dataset(), peaks=peaks)
+
+
+def response_of(
+    study: Study, binding: Binding, data: ad.AnnData
+) -> tuple[StudyCalibration, dict[str, pd.DataFrame]]:
+    claim, direct = next(pair for pair in study.tests() if isinstance(pair[1], BoundAndDeregulated))
+    up = next(test for _, test in study.tests() if isinstance(test, DifferentialExpression))
+    (_, ranked) = differential_expression(up, data, [])
+    expressed = baselines(up, data)
+    assert isinstance(direct, BoundAndDeregulated)
+    estimates, _ = bound_and_deregulated(direct, binding, ranked, expressed, annotation(), "matched", seed=1)
+    setting = builders.setting(
+        claim=claim.id, test=direct.id, rule="pooled", analysis=direct.analysis, expected=direct.expected
+    )
+    rows = [setting.row(estimate) for estimate in estimates]
+    tables = {"up/a": setting.table("any", "log2_fold_change", {str(key): ranked[key] for key in ranked})}
+    genome = {"genes": annotation()}
+    material = Material(
+        study, lambda name: data, tables.__getitem__, {}, 1, lambda name: binding, lambda: genome
+    )
+    return calibrate_study(material, rows), tables
+
+
+@pytest.mark.parametrize("changes", [{}, {"method": "fisher"}, {"window_bp": 1000}])
+def test_every_other_antigen_is_asked_as_the_query_was(changes: dict[str, Any]) -> None:
+    """Each swapped estimate is that of the analysis with the other antigen as its query."""
+    generator = np.random.default_rng(3)
+    falls = generator.random(len(SYMBOLS)) < 0.2
+    bound = np.where(falls, generator.random(len(SYMBOLS)) < 0.6, generator.random(len(SYMBOLS)) < 0.15)
+    binding, data, study = bound_at_genes(TFA=bound), lines(falls), response_study(**changes)
+    (_, ranked) = differential_expression(
+        next(test for _, test in study.tests() if isinstance(test, DifferentialExpression)), data, []
+    )
+    direct = next(test for _, test in study.tests() if isinstance(test, BoundAndDeregulated))
+    tables = {"up/a": ranked}
+    material = Material(
+        study,
+        lambda name: data,
+        tables.__getitem__,
+        {},
+        1,
+        lambda name: binding,
+        lambda: {"genes": annotation()},
+    )
+    row = builders.evidence("a", 1.0, test="direct", effect_name="log_odds_ratio")
+    nulls = comparable_subjects(material, direct, [row])
+    assert nulls.estimates is not None
+    assert len(nulls.names) == 23
+    up = next(test for _, test in study.tests() if isinstance(test, DifferentialExpression))
+    for number in (0, 11, 22):
+        other = direct.model_copy(update={"query": nulls.names[number]})
+        ((estimate,), _) = bound_and_deregulated(
+            other, binding, ranked, baselines(up, data), annotation(), "matched", seed=1
+        )
+        rel = (
+            0.02 if direct.method == "fisher" else 1e-9
+        )  # Mantel and Haenszel's of one stratum is no exact one
+        assert nulls.estimates.effect[0, number] == pytest.approx(estimate.effect, rel=rel)
+
+
+def test_bound_genes_that_respond_stand_out_from_those_of_other_antigens() -> None:
+    generator = np.random.default_rng(3)
+    falls = generator.random(len(SYMBOLS)) < 0.2
+    bound = np.where(falls, generator.random(len(SYMBOLS)) < 0.6, generator.random(len(SYMBOLS)) < 0.15)
+    found, _ = response_of(response_study(), bound_at_genes(TFA=bound), lines(falls))
+    (one,) = found.claims
+    assert one.subject == "TFA"
+    assert one.nulls == "experiments"
+    assert one.background_rate is not None
+    assert (one.background_rate.share, one.background_rate.n) == (0, 23)
+    assert one.null_rate is None
+    assert "labels of the ranking are not permuted" in one.null_gap
+    cap, why = calibration_cap("pooled", False, Calibration.of(one))
+    assert cap == "consistent"
+    assert why.startswith("not calibrated against chance")
+    (place,) = found.percentiles
+    assert place.null_percentile == pytest.approx(1 / 24, rel=1e-5)
+
+
+def test_named_genes_are_held_against_random_sets() -> None:
+    named = SYMBOLS[:4]
+    bound = np.random.default_rng(5).random(len(SYMBOLS)) < 0.1
+    bound[:4] = True
+    test = {
+        "id": "at", "role": "primary", "analysis": "target_genes", "datasets": ["peaks"], "query": "TFA", "genes": named,
+    }  # fmt: skip
+    study = one_claim(test, decision={"rule": "pooled"})
+    binding = bound_at_genes(TFA=bound)
+    (_, parsed), *_ = study.tests()
+    assert isinstance(parsed, TargetGenes)
+    (estimate,), _ = target_genes(parsed, binding, annotation(), None, "matched")
+    row = builders.setting(
+        claim="R1", test="at", rule="pooled", analysis="target_genes", dataset="peaks", expected="positive"
+    ).row(estimate)
+    material = Material(
+        study, {}.__getitem__, {}.__getitem__, {}, 1, lambda name: binding, lambda: {"genes": annotation()}
+    )
+    (one,) = calibrate_study(material, [row]).claims
+    assert one.subject == ", ".join(named)
+    assert one.nulls == "sets of genes"
+    assert one.background_rate is not None
+    assert one.background_rate.n == SETS
+    # The rule agrees at three or four of four with a peak: the rate is that of the exact distribution.
+    assert estimate.p_value is not None
+    assert one.background_rate.ci_low <= 0.025
+    assert one.null_gap.startswith("named genes have no labels to permute")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from reclaim.calibration.frames import Material
 from reclaim.calibration.rates import exact_rate, null_distribution, repeated
-from reclaim.calibration.record import ClaimCalibration, Percentile
-from reclaim.calibration.region_nulls import Nulls, comparable_subjects, draws_of_chance
+from reclaim.calibration.record import Balance, ClaimCalibration, Percentile
+from reclaim.calibration.region_nulls import Nulls, company_of, comparable_subjects, draws_of_chance
 from reclaim.calibration.unswapped import CALIBRATED_RULES, RegionTest, rule_of, subject_of
 from reclaim.claim_tests import PeakColocalization, TargetGenes
 from reclaim.comparators import comparators_of
@@ -72,6 +72,7 @@ class RegionCalibration:
                 "background_rate": exact_rate(swapped),
                 "swapped": subject_of(most.test) if len(parts) > 1 else "",
                 "nulls": "sets of genes" if isinstance(most.test, TargetGenes) else "experiments",
+                "balance": self._balance(most),
                 "relations_gap": "peaks have no samples over which nulls could correlate",
             }
         if not isinstance(self.decision, Conjunction):
@@ -132,6 +133,11 @@ class RegionCalibration:
             return {}
         keys = [f"{test.id}/{row.dataset}" for row in rows]
         return comparators_of({key: self.material.tables(key) for key in keys})[test.id]
+
+    def _balance(self, part: _Part) -> list[Balance]:
+        if not isinstance(part.test, PeakColocalization):
+            return []
+        return [company_of(self.material, part.test, part.rows[0], part.swapped.names)]
 
     def _on(self, judged: Mapping[str, Judgement]) -> Judgement:
         if isinstance(self.decision, Conjunction):

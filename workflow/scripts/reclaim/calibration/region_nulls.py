@@ -16,6 +16,7 @@ from reclaim.analyses.bound_and_deregulated import association, called
 from reclaim.analyses.peak_colocalization import make_universe
 from reclaim.analyses.target_genes import comparables_of, located_genes
 from reclaim.calibration.frames import FIELDS, Material
+from reclaim.calibration.record import Balance
 from reclaim.calibration.subjects import estimates
 from reclaim.calibration.unswapped import RegionTest
 from reclaim.claim_tests import (
@@ -104,6 +105,23 @@ def draws_of_chance(material: Material, test: RegionTest, rows: Sequence[Evidenc
             )
         )
     return Nulls(estimates(found))
+
+
+def company_of(
+    material: Material, test: PeakColocalization, row: EvidenceRow, names: Sequence[str]
+) -> Balance:
+    """How busy the regions of the partner are, and those of the other antigens `names`: strata do not level out all of
+    it."""
+    universe = make_universe(test, material.regions(row.dataset), material.genome())
+    company = pd.Series(universe.occupancy.company(), index=universe.antigens)
+    low, middle, high = np.nanpercentile(company[list(names)], [5, 50, 95])
+    return Balance(
+        name="other antigens at its regions, mean",
+        subject=float(f"{company[test.partner]:.6g}"),
+        low=float(f"{low:.6g}"),
+        middle=float(f"{middle:.6g}"),
+        high=float(f"{high:.6g}"),
+    )
 
 
 def _partners(material: Material, test: PeakColocalization, row: EvidenceRow) -> pd.DataFrame:
