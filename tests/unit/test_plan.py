@@ -118,16 +118,16 @@ def test_an_analysis_that_is_not_run_yet_is_told_at_once(tmp_path: Path) -> None
         "datasets": ["a"],
         "expected": "positive",
     }
-    needed = {"id": "needed", "role": "supporting", "analysis": "dependency", "datasets": ["b"]}
+    needed = {"id": "needed", "role": "supporting", "analysis": "target_shift", "datasets": ["b"]}
     tests = (
         survival | {"feature": {"gene": "KRAS"}, "endpoint": endpoint},
-        needed | {"feature": {"gene": "KRAS"}, "contrast": expression_test()["contrast"]},
+        needed | {"regulator": "KRAS", "expected": "negative"},
         expression_test("up", "supporting", datasets=["b"]),
     )
     arrays = geo_dataset(expression="series_matrix")
     values = study_values(claim(*tests), a=arrays, b=arrays | {"series": "GSE2"})
     assert mistakes_of(values, tmp_path) == [
-        "test needed: analysis 'dependency' is not run by this version",
+        "test needed: analysis 'target_shift' is not run by this version",
     ]
 
 

@@ -10,8 +10,11 @@ import pytest
 from running import ROOT, digests, planned, snakemake, without_network
 
 PDAC, TREX1, GPNMB, PANEL = "cdk46_egfr_pdac", "trex1_sting", "gpnmb_siglec9_tnbc", "control_claims"
+IKAROS = "ikaros_fos_myeloma"
 TESTED_T = ("T1", "T2", "T3", "T5", "T6")
 TESTED_G = ("G1", "G2", "G3", "G4", "G5", "G7", "G8", "G16", "G20")
+TESTED_M = ("M-B1", "M1", "M2a", "M2b", "M3", "M7", "M11", "M12", "M13")
+UNTESTED = ("no_public_data", "not_testable")
 WORLDS = ("as_claimed", "no_effect", "reversed", "confounded")
 
 
@@ -130,6 +133,33 @@ def test_every_claim_of_the_gpnmb_study_is_decided(worlds: Path) -> None:
     assert set(found) - untested == set(TESTED_G)
 
 
+def test_the_ikaros_study(worlds: Path) -> None:
+    """Peaks, their genes, the response to lenalidomide and knock-outs: sixteen claims, nine of them tested."""
+    found = {world: verdicts(worlds, world, IKAROS) for world in WORLDS}
+    numbered = [f"M{number}" for number in range(3, 14)]
+    assert list(found["as_claimed"]) == ["M-B1", "M-B2", "M1", "M2a", "M2b", *numbered]
+    coming = pd.read_csv(worlds / "results" / "as_claimed" / "claims.tsv", sep="\t").set_index("claim")
+    assert "coming" in coming.loc["M8", "reason"]
+    tested = {claim for claim, verdict in found["as_claimed"].items() if verdict not in UNTESTED}
+    assert tested == set(TESTED_M)
+    # Where Fos is at many targets of Ikaros, four named ones cannot tell more than that.
+    assert {found["as_claimed"][claim] for claim in TESTED_M if claim != "M3"} <= {"supported", "consistent"}
+    assert found["as_claimed"]["M-B1"] == "supported"
+    for world in ("no_effect", "reversed"):
+        assert {found[world][claim] for claim in TESTED_M} <= {
+            "inconclusive",
+            "not_supported",
+            "contradicted",
+        }
+    for claim in ("M7", "M11", "M12"):
+        assert found["no_effect"][claim] == found["reversed"][claim] == "not_supported"
+    rows = pd.read_csv(worlds / "results" / "as_claimed" / "evidence.tsv", sep="\t").set_index("test")
+    controls = [test for test in rows.index if test.endswith(("b_lymphoblasts", "t_cells")) and "fos" in test]
+    assert len(controls) == 3
+    assert (rows.loc[controls, "tier"] == "indirect").all()  # negative controls decide nothing
+    assert rows.loc["ikaros_fos", "null_percentile"] < 0.1
+
+
 def test_a_naive_reading_of_the_confounded_world_would_be_wrong(worlds: Path) -> None:
     """Where many tumours hide their mutations, the ungated share falls below the bound of 75 %,
     although the truth is 85 %."""
@@ -210,6 +240,7 @@ def test_stable_files_of_a_run(worlds: Path) -> None:
         "control_claims",
         "evidence.tsv",
         "gpnmb_siglec9_tnbc",
+        "ikaros_fos_myeloma",
         "report.html",
         "trex1_sting",
     ]

@@ -117,7 +117,8 @@ def _meets(values: pd.Series, wanted: Scalar | list[Scalar] | Condition) -> pd.S
         return numbers == wanted
     keep = pd.Series(True, index=values.index)
     if wanted.matches is not None:
-        keep &= values.astype("string").str.contains(wanted.matches, regex=True).fillna(False).astype(bool)
+        found = re.compile(wanted.matches).search
+        keep &= values.map(lambda value: not pd.isna(value) and found(str(value)) is not None).astype(bool)
     if wanted.at_least is not None:
         keep &= numbers >= wanted.at_least
     if wanted.at_most is not None:

@@ -29,8 +29,9 @@ RESPONSE: dict[World, float] = {"as_claimed": 2.0, "no_effect": 0.0, "confounded
 """The same between a peak of the query at a promoter and the response of its gene."""
 OPENNESS: dict[World, float] = {"as_claimed": 1.0, "no_effect": 1.0, "confounded": 2.0, "reversed": 1.0}
 """How much more query and partner follow open regions than other factors do: in `confounded` they meet there only."""
-MEAN_LOG_ODDS, ANTIGEN_SPREAD = -3.0, 0.3
-"""Of being bound, in a region as open as most, and its standard deviation over antigens."""
+TOLD_LOG_ODDS, OTHER_LOG_ODDS, ANTIGEN_SPREAD = -3.0, -2.0, 0.3
+"""Of being bound, in a region as open as most, by antigens that a test names and by others, and the standard deviation over
+antigens. Others bind more, so that how many there are tells how open a region is."""
 REGION_SPREAD, PROMOTER_OPENNESS = 1.2, 0.8
 """Standard deviation of openness over regions, and by how much promoters are more open."""
 CONFOUNDED_OPENNESS = 2.0
@@ -72,7 +73,7 @@ def simulated_binding(
         openness[: len(genes)] += CONFOUNDED_OPENNESS * np.isin(genes, _told_genes(tests, genes))
     told = {name for test in tests for name in antigens_of(test)}
     log_odds = {
-        antigen: generator.normal(MEAN_LOG_ODDS, ANTIGEN_SPREAD)
+        antigen: generator.normal(TOLD_LOG_ODDS if antigen in told else OTHER_LOG_ODDS, ANTIGEN_SPREAD)
         + (OPENNESS[world] if antigen in told else 1.0) * openness
         for antigen in sorted(antigens)
     }
