@@ -158,10 +158,11 @@ def _estimate(
         flags.append("few_peaks")
     if own["underpowered"] or not np.isfinite(own["effect"]):
         flags.append("underpowered")
-        notes.append(
+        notes.insert(
+            0,
             f"only {int(own['n_partner']):,} regions: odds ratios below {np.exp(own['mde']):.3g} could be missed"
             if np.isfinite(own["mde"])
-            else str(own["reason"])
+            else str(own["reason"]),
         )
     else:
         names = ("effect", "se", "ci_low", "ci_high", "statistic")

@@ -39,7 +39,8 @@ from reclaim.tilted import TAIL, convolved, exact_tilt
 if TYPE_CHECKING:
     import anndata
 
-EFFECT, METHOD = "log_odds_ratio", "exact_tilt_over_matched_genes"
+EFFECT = "log_odds_ratio"
+METHOD = "exact odds ratio against all sets of matched genes"
 RESULTS_EFFECT = "regulatory_potential"
 """What the full results hold of each gene."""
 

@@ -147,7 +147,9 @@ class _Calibration:
         names = [
             name for name in (PURITY, *SCORES, ARMS) if all(LOADING.format(name) in one for one in there)
         ]
-        gaps = [f"no score of {name}" for name in (PURITY, *SCORES) if name not in names]
+        # Gene effects of knock-outs have neither purity nor markers.
+        scored = any(frame.is_expression for part in parts for frame in part.frames)
+        gaps = [f"no score of {name}" for name in (PURITY, *SCORES) if scored and name not in names]
         if ARMS not in names and any(frame.case.any() for part in parts for frame in part.frames):
             gaps.append(f"fewer than {MIN_DEGREES} residual degrees of freedom for that of {ARMS}")
         if gaps:

@@ -21,8 +21,8 @@ from reclaim.report.words import (
 )
 
 NULL_PERCENTILE = (
-    "Null percentile: the share of comparable genes or sets, the tested one included, whose statistic is at least "
-    "as extreme in the claimed direction. Small is extreme."
+    "Null percentile: the share of comparable genes, sets or experiments, the tested one included, that are at least as "
+    "extreme in the claimed direction. Small is extreme."
 )
 
 
