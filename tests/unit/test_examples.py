@@ -381,44 +381,63 @@ def test_study_page_explains_every_key() -> None:
     assert set(get_args(Role)) <= first_cells(section(text, "6"))
 
 
-def test_the_claim_of_peaks_agrees_where_it_is_planted(tmp_path: Path) -> None:
-    """Through the whole workflow: regions that any antigen binds, and candidate elements at the strongest peaks."""
-    block = next(one for one in blocks() if one.tag == "yaml claim" and "peak_colocalization" in one.text)
-    path = with_claims(tmp_path, block.text)
-    done = snakemake(
-        tmp_path / "work", "results/as_claimed/claims.tsv", "--config", f"studies=['{path}']", "panel=false"
-    )
+# The examples of tests on peaks and knock-outs, through the whole workflow in one run
+
+RUN = (
+    "analysis: peak_colocalization",
+    "analysis: target_genes",
+    "analysis: bound_and_deregulated",
+    "analysis: dependency",
+)
+"""What their blocks hold."""
+
+
+@pytest.fixture(scope="module")
+def run_of_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results in the world in which the claims are true, with the report, and in the reversed one."""
+    folder = tmp_path_factory.mktemp("examples")
+    text = [
+        next(one.text for one in blocks() if one.tag == "yaml claim" and analysis in one.text)
+        for analysis in RUN
+    ]
+    path = with_claims(folder, "".join(text))
+    targets = ["results/as_claimed/report.html", "results/reversed/claims.tsv"]
+    done = snakemake(folder / "work", *targets, "--config", f"studies=['{path}']", "panel=false")
     assert done.returncode == 0, done.stdout
-    results = tmp_path / "work" / "results" / "as_claimed"
-    rows = pd.read_csv(results / "evidence.tsv", sep="\t", keep_default_na=False).set_index("test")
+    return folder / "work" / "results"
+
+
+def rows_of(results: Path, world: str, analysis: str) -> pd.DataFrame:
+    rows = pd.read_csv(results / world / "evidence.tsv", sep="\t", keep_default_na=False)
+    return rows[rows["analysis"] == analysis].set_index("test")
+
+
+def claims_of(results: Path, world: str) -> pd.DataFrame:
+    return pd.read_csv(results / world / "claims.tsv", sep="\t").set_index("claim")
+
+
+def test_the_claim_of_peaks_agrees_where_it_is_planted(run_of_examples: Path) -> None:
+    """Regions that any antigen binds, and candidate elements at the strongest peaks."""
+    rows = rows_of(run_of_examples, "as_claimed", "peak_colocalization")
     assert list(rows["outcome"]) == ["agrees", "agrees"]
-    assert rows["note"].str.contains("rank 1 among 37").all()
+    assert rows["note"].str.contains(r"rank 1 among \d\d other antigens of the same cells").all()
     # Other regions, and another number of peaks.
     assert rows.loc["ikzf1_fos", "n"] != rows.loc["ikzf1_fos_strongest", "n"]
     assert json.loads(rows.loc["ikzf1_fos_strongest", "groups"])["FOS"] <= 2000
-    claims = pd.read_csv(results / "claims.tsv", sep="\t")
-    assert list(claims["verdict"]) == ["consistent"]
+    assert claims_of(run_of_examples, "as_claimed").loc["R1", "verdict"] == "consistent"
 
 
-def test_the_claim_of_target_genes_agrees_where_it_is_planted(tmp_path: Path) -> None:
-    """Through the whole workflow, with expression beside the peaks and with a partner."""
-    block = next(one for one in blocks() if one.tag == "yaml claim" and "target_genes" in one.text)
-    path = with_claims(tmp_path, block.text)
-    targets = ["results/as_claimed/report.html", "results/reversed/claims.tsv"]
-    done = snakemake(tmp_path / "work", *targets, "--config", f"studies=['{path}']", "panel=false")
-    assert done.returncode == 0, done.stdout
-    found = {
-        world: pd.read_csv(tmp_path / "work/results" / world / "evidence.tsv", sep="\t").set_index("test")
-        for world in ("as_claimed", "reversed")
-    }
-    assert list(found["as_claimed"]["outcome"]) == ["agrees", "agrees"]
+def test_the_claim_of_target_genes_agrees_where_it_is_planted(run_of_examples: Path) -> None:
+    """With expression beside the peaks, and with a partner."""
+    found = {world: rows_of(run_of_examples, world, "target_genes") for world in ("as_claimed", "reversed")}
+    assert found["as_claimed"].loc["ikzf1_targets", "outcome"] == "agrees"
     assert (found["as_claimed"]["n_events"] == 8).all()
     assert "agrees" not in set(found["reversed"]["outcome"])
     assert (found["reversed"]["n_events"] == 0).all()
-    full = pd.read_parquet(tmp_path / "work/results/as_claimed/example/ikzf1_targets/myeloma_factors.parquet")
+    full = pd.read_parquet(run_of_examples / "as_claimed/example/ikzf1_targets/myeloma_factors.parquet")
     assert set(full["effect_name"]) == {"regulatory_potential"}
     assert len(full) > 1000
-    report = (tmp_path / "work/results/as_claimed/report.html").read_text(encoding="utf-8")
+    report = (run_of_examples / "as_claimed" / "report.html").read_text(encoding="utf-8")
     for told in (
         "8 of 8 named genes with a peak",
         "that shares a base with one of FOS",
@@ -427,26 +446,33 @@ def test_the_claim_of_target_genes_agrees_where_it_is_planted(tmp_path: Path) ->
         assert told in report
 
 
-def test_the_claims_of_gene_effects_agree_where_they_are_planted(tmp_path: Path) -> None:
-    """Through the whole workflow, in the world in which the claims are true."""
-    block = next(one for one in blocks() if one.tag == "yaml claim" and "analysis: dependency" in one.text)
-    path = with_claims(tmp_path, block.text)
-    done = snakemake(
-        tmp_path / "work", "results/as_claimed/claims.tsv", "--config", f"studies=['{path}']", "panel=false"
-    )
-    assert done.returncode == 0, done.stdout
-    results = tmp_path / "work" / "results" / "as_claimed"
-    rows = pd.read_csv(results / "evidence.tsv", sep="\t", keep_default_na=False).set_index("test")
+def test_the_claim_of_bound_genes_agrees_where_it_is_planted(run_of_examples: Path) -> None:
+    found = {
+        world: rows_of(run_of_examples, world, "bound_and_deregulated")
+        for world in ("as_claimed", "reversed")
+    }
+    primary = [
+        test for test in found["as_claimed"].index if found["as_claimed"].loc[test, "role"] == "primary"
+    ]
+    assert set(found["as_claimed"].loc[primary, "outcome"]) == {"agrees"}
+    assert "agrees" not in set(found["reversed"].loc[primary, "outcome"])
+    assert claims_of(run_of_examples, "as_claimed").loc["R2", "verdict"] == "consistent"
+
+
+def test_the_claims_of_gene_effects_agree_where_they_are_planted(run_of_examples: Path) -> None:
+    rows = rows_of(run_of_examples, "as_claimed", "dependency")
     assert set(rows["outcome"]) == {"agrees"}
     assert rows["effect_name"].to_dict() == {
         "irf4_needed": "gene_effect",
         "polr2a_needed": "gene_effect",
         "irf4_more": "gene_effect_difference",
     }
-    claims = pd.read_csv(results / "claims.tsv", sep="\t").set_index("claim")
-    assert list(claims["verdict"]) == ["consistent", "consistent"]
+    claims = claims_of(run_of_examples, "as_claimed")
+    assert list(claims.loc[["D1", "D2"], "verdict"]) == ["consistent", "consistent"]
     assert "a mean of one group of lines has no labels to permute" in claims.loc["D1", "reason"]
     assert claims.loc["D2", "null_rate"] < 0.05
+    # A single cohort keeps its own p-value, Student's.
+    assert claims.loc["D1", "p_value"] == pytest.approx(float(rows.loc["irf4_needed", "p_value"]), rel=1e-4)
 
 
 def choices(model: Any, key: str) -> set[str]:
