@@ -9,6 +9,7 @@ import builders
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from report_results import peaks_study, peaks_test
 
 from reclaim.analyses.baseline import baselines
@@ -79,10 +80,10 @@ def test_a_real_partner_stands_out_from_both_nulls() -> None:
 def test_partners_that_many_others_match_are_capped() -> None:
     """By the rule of the margin alone, three of 22 others pass as well; by rank, only those in the top tenth."""
     binding = builders.binding(follows={"TFB": 0.5, "TFC": 0.6, "TFD": 0.55, "TFE": 0.52}, others=19)
-    pooled = record(one_claim(decision={"rule": "pooled"}), binding).background_rate
+    pooled = record(one_claim(decision={"rule": "pooled"}), binding).matched
     assert pooled is not None
     assert (pooled.share, pooled.n) == (3 / 22, 22)
-    ranked = record(one_claim(), binding).background_rate
+    ranked = record(one_claim(), binding).matched
     assert ranked is not None
     assert ranked.share == 2 / 22  # a tenth of 22 others and itself: two
 
@@ -112,11 +113,13 @@ def test_partners_of_a_conjunction_are_swapped_in_turn_and_the_larger_rate_count
     binding = builders.binding(follows={"TFB": 0.6, "TFC": 0.5, "TFD": 0.55})
     one = record(one_claim(*tests, decision=parts), binding)
     assert one.subject == "TFB, TFC"
-    assert one.background_rate is not None
-    assert one.background_rate.n == 24
+    assert one.matched is not None
+    assert one.matched.n == 24
     # With TFC swapped, TFB and TFD remain: TFD passes in its place. With TFB swapped TFC must pass too, and TFB is then
     # above it: TFC is third among 24.
-    assert one.background_rate.share == pytest.approx(2 / 24)
+    assert one.matched.share == pytest.approx(2 / 24)
+    assert one.background_rate is not None
+    assert one.background_rate.share >= one.matched.share
     assert one.distribution is None
 
 
@@ -159,18 +162,63 @@ def test_shifted_estimates_are_the_draws_of_the_p_value() -> None:
     assert np.isfinite(drawn.to_numpy()).all()
 
 
-def test_how_busy_the_partners_regions_are_stands_beside() -> None:
+def test_how_the_partner_follows_busy_regions_stands_beside() -> None:
+    """As in a logistic regression on regions, one by one."""
     binding = builders.binding(follows={"TFB": 0.5})
-    (one,) = record(one_claim(), binding).balance
+    one = record(one_claim(), binding)
+    (balance,) = one.balance
     (_, test), *_ = one_claim().tests()
     assert isinstance(test, PeakColocalization)
     universe = make_universe(test, binding, {})
-    bound = np.array([universe.occupancy.present(i) for i in range(len(universe.antigens))])
-    mean = {name: bound.sum(axis=0)[bound[i]].mean() - 1 for i, name in enumerate(universe.antigens)}
-    assert one.subject == pytest.approx(mean.pop("TFB"), rel=1e-5)
-    del mean["TFA"]
-    assert one.middle == pytest.approx(np.median(list(mean.values())), rel=1e-5)
-    assert one.low < one.middle < one.high
+    bound = {name: universe.occupancy.present(i) for i, name in enumerate(universe.antigens)}
+    others = sum(present for name, present in bound.items() if name not in ("TFA", "TFB"))
+    there = np.asarray(others) > 0
+    design = sm.add_constant(np.log1p(np.asarray(others)[there]))
+    slope = sm.Logit(bound["TFB"][there].astype(float), design).fit(disp=0).params[1]
+    assert balance.subject == pytest.approx(slope, rel=1e-4)
+    assert balance.low < balance.subject < balance.high  # following the query does not count
+    assert one.matched is not None
+    assert one.matched_on_loadings is not None
+    assert one.background_rate == max(one.matched, one.matched_on_loadings, key=lambda rate: rate.share)
+
+
+def busy(partner_slope: float, seed: int = 3) -> Binding:
+    """Factors that follow open regions with slope 1, and a query and a partner that do so with another, and have nothing
+    else in common."""
+    generator = np.random.default_rng(seed)
+    openness = generator.normal(0, 1.2, 9000)
+    names = ["TFA", "TFB", *(f"OTHER{i:02d}" for i in range(1, 31))]
+    parts = []
+    for name in names:
+        slope = partner_slope if name in ("TFA", "TFB") else generator.normal(1, 0.15)
+        bound = generator.random(9000) < 1 / (1 + np.exp(2.2 - slope * openness))
+        start = 10_000 * np.flatnonzero(bound)
+        parts.append(
+            pd.DataFrame({"chrom": "chr1", "start": start, "end": start + 500, "experiment": f"SRX{name}"})
+        )
+    peaks = pd.concat(parts, ignore_index=True)
+    peaks["chrom"] = peaks["chrom"].astype("category")
+    rows = [
+        (f"SRX{name}", name, "LINE-1", "line one", "same", len(part))
+        for name, part in zip(names, parts, strict=True)
+    ]
+    experiments = EXPERIMENTS.validate(pd.DataFrame(rows, columns=list(EXPERIMENTS.columns)))
+    return Binding(as_regions(peaks), experiments, no_rows(SCORES))
+
+
+def test_a_partner_that_follows_busy_regions_as_no_other_is_not_calibrated() -> None:
+    """Query and partner meet in open regions alone, and rank first: no other antigen is like the partner in that."""
+    one = record(one_claim(), busy(2.2))
+    assert one.matched is not None
+    assert one.matched.share < 0.1  # all others say that it is special
+    assert one.background_rate is None
+    assert one.background_gap.startswith(
+        "0 of 30 other antigens follow busy regions as TFB does, 20 are needed"
+    )
+    cap, why = calibration_cap("specific", True, Calibration.of(one))
+    assert cap == "consistent"
+    assert "follow busy regions" in why
+    assert record(one_claim(), busy(1.0)).background_rate is not None
 
 
 # Genes that are bound

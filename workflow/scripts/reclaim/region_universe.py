@@ -122,15 +122,6 @@ class Occupancy:
             total += self._unpacked(self.bits[i : i + COLUMNS_AT_A_TIME]).sum(axis=0, dtype=np.uint8)
         return total
 
-    def company(self) -> NDArray[np.float64]:
-        """How busy the regions of each column are: the mean number of other columns there; NaN without a region."""
-        others = self.columns_per_region() - 1
-        found = np.full(self.n_columns, np.nan)
-        for column in range(self.n_columns):
-            own = others[self.present(column)]
-            found[column] = own.mean() if len(own) else np.nan
-        return found
-
     def _unpacked(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.unpackbits(bits, axis=-1, count=self.n_regions, bitorder="little")
 

@@ -31,6 +31,11 @@ def repeated(judgement: Judgement, times: int) -> Judgement:
     return Judgement(*(np.repeat(getattr(judgement, one.name), times) for one in fields(judgement)))
 
 
+def only(judgement: Judgement, which: NDArray[np.bool_]) -> Judgement:
+    """Of some of the nulls."""
+    return Judgement(*(getattr(judgement, one.name)[which] for one in fields(judgement)))
+
+
 def null_distribution(
     effect_name: str, observed: float, comparable: Floats, permuted: Floats
 ) -> NullDistribution | None:

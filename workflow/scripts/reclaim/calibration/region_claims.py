@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reclaim.calibration.frames import Material
-from reclaim.calibration.rates import exact_rate, null_distribution, repeated
-from reclaim.calibration.record import Balance, ClaimCalibration, Percentile
-from reclaim.calibration.region_nulls import Nulls, company_of, comparable_subjects, draws_of_chance
+from reclaim.calibration.rates import exact_rate, null_distribution, only, repeated
+from reclaim.calibration.record import ClaimCalibration, Percentile, Rate
+from reclaim.calibration.region_nulls import (
+    Alike,
+    Nulls,
+    alike_partners,
+    comparable_subjects,
+    draws_of_chance,
+)
 from reclaim.calibration.unswapped import CALIBRATED_RULES, RegionTest, rule_of, subject_of
 from reclaim.claim_tests import PeakColocalization, TargetGenes
 from reclaim.comparators import comparators_of
@@ -26,7 +32,7 @@ from reclaim.judging import (
     judge,
     judge_estimates,
 )
-from reclaim.rules import Judgement, judge_conjunction, judge_specific
+from reclaim.rules import MIN_COMPARATORS, Judgement, judge_conjunction, judge_specific
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,51 @@ class _Part:
     comparators: Comparators
     swapped: Nulls
     shifted: Nulls
+
+
+@dataclass(frozen=True)
+class _Swap:
+    """One part with its subject swapped, as the rule judges it; `alike`: which of the nulls follow busy regions as the
+    subject does."""
+
+    part: _Part
+    judgement: Judgement
+    alike: Alike | None
+
+    @property
+    def all_others(self) -> Rate:
+        return exact_rate(self.judgement)
+
+    @property
+    def like_it(self) -> Rate | None:
+        if self.alike is None or self.alike.which.sum() < MIN_COMPARATORS:
+            return None
+        return exact_rate(only(self.judgement, self.alike.which))
+
+    @property
+    def rate(self) -> Rate:
+        """The larger of the two."""
+        rates = [self.all_others, *filter(None, [self.like_it])]
+        return max(rates, key=lambda one: one.share)
+
+    def told(self, several: bool) -> dict[str, object]:
+        """What the record says of it."""
+        found: dict[str, object] = {
+            "background_rate": self.rate,
+            "swapped": subject_of(self.part.test) if several else "",
+            "nulls": "sets of genes" if isinstance(self.part.test, TargetGenes) else "experiments",
+            "relations_gap": "peaks have no samples over which nulls could correlate",
+        }
+        if self.alike is None:
+            return found
+        found |= {"matched": self.all_others, "balance": [self.alike.balance]}
+        if self.like_it is not None:
+            return found | {"matched_on_loadings": self.like_it, "loadings": [self.alike.balance.name]}
+        few = (
+            f"{self.alike.which.sum()} of {len(self.alike.which)} other antigens follow busy regions as "
+            f"{subject_of(self.part.test)} does, {MIN_COMPARATORS} are needed"
+        )
+        return found | {"background_rate": None, "background_gap": few, "loadings_gap": few}
 
 
 class RegionCalibration:
@@ -65,16 +116,9 @@ class RegionCalibration:
         if gap := _gap([part.swapped for part in parts]):
             found["background_gap"] = gap
         else:
-            every = {part.test.id: self._with_swapped(part, parts) for part in parts}
-            most = max(parts, key=lambda part: exact_rate(every[part.test.id]).share)
-            swapped = every[most.test.id]
-            found |= {
-                "background_rate": exact_rate(swapped),
-                "swapped": subject_of(most.test) if len(parts) > 1 else "",
-                "nulls": "sets of genes" if isinstance(most.test, TargetGenes) else "experiments",
-                "balance": self._balance(most),
-                "relations_gap": "peaks have no samples over which nulls could correlate",
-            }
+            chosen = max((self._swap(part, parts) for part in parts), key=lambda one: one.rate.share)
+            swapped = chosen.judgement
+            found |= chosen.told(several=len(parts) > 1)
         if not isinstance(self.decision, Conjunction):
             found["distribution"] = null_distribution(
                 parts[0].rows[0].effect_name,
@@ -134,10 +178,12 @@ class RegionCalibration:
         keys = [f"{test.id}/{row.dataset}" for row in rows]
         return comparators_of({key: self.material.tables(key) for key in keys})[test.id]
 
-    def _balance(self, part: _Part) -> list[Balance]:
-        if not isinstance(part.test, PeakColocalization):
-            return []
-        return [company_of(self.material, part.test, part.rows[0], part.swapped.names)]
+    def _swap(self, part: _Part, parts: list[_Part]) -> _Swap:
+        judgement = self._with_swapped(part, parts)
+        alike = None
+        if isinstance(part.test, PeakColocalization):
+            alike = alike_partners(self.material, part.test, part.rows[0], part.swapped.names)
+        return _Swap(part, judgement, alike)
 
     def _on(self, judged: Mapping[str, Judgement]) -> Judgement:
         if isinstance(self.decision, Conjunction):

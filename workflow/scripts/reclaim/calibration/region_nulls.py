@@ -10,11 +10,13 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from reclaim.analyses.baseline import baselines
 from reclaim.analyses.bound_and_deregulated import association, called
 from reclaim.analyses.peak_colocalization import make_universe
 from reclaim.analyses.target_genes import comparables_of, located_genes
+from reclaim.busy_regions import busy_slopes
 from reclaim.calibration.frames import FIELDS, Material
 from reclaim.calibration.record import Balance
 from reclaim.calibration.subjects import estimates
@@ -40,6 +42,8 @@ from reclaim.tilted import convolved, exact_tilt
 
 SETS = 1000
 """Random sets of comparable genes."""
+SLOPE_CALIPER = 0.5
+"""Log odds per unit of log(1 + others). The slopes of 151 factors in GM12878 cells have a standard deviation of 0.6."""
 
 
 @dataclass(frozen=True)
@@ -107,20 +111,32 @@ def draws_of_chance(material: Material, test: RegionTest, rows: Sequence[Evidenc
     return Nulls(estimates(found))
 
 
-def company_of(
+@dataclass(frozen=True)
+class Alike:
+    """Which of the antigens that stand for a partner follow busy regions as it does, and how like it they are."""
+
+    which: NDArray[np.bool_]
+    balance: Balance
+
+
+def alike_partners(
     material: Material, test: PeakColocalization, row: EvidenceRow, names: Sequence[str]
-) -> Balance:
-    """How busy the regions of the partner are, and those of the other antigens `names`: strata do not level out all of
-    it."""
+) -> Alike:
+    """Of `names` those whose slope on busy regions (busy_regions) differs by at most SLOPE_CALIPER from the partner's."""
     universe = make_universe(test, material.regions(row.dataset), material.genome())
-    company = pd.Series(universe.occupancy.company(), index=universe.antigens)
-    low, middle, high = np.nanpercentile(company[list(names)], [5, 50, 95])
-    return Balance(
-        name="other antigens at its regions, mean",
-        subject=float(f"{company[test.partner]:.6g}"),
-        low=float(f"{low:.6g}"),
-        middle=float(f"{middle:.6g}"),
-        high=float(f"{high:.6g}"),
+    query = universe.antigens.index(test.query)
+    slope = pd.Series(busy_slopes(universe.occupancy, query), index=universe.antigens)
+    own, others = float(slope[test.partner]), slope[list(names)].to_numpy()
+    low, middle, high = np.nanpercentile(others, [5, 50, 95])
+    return Alike(
+        np.abs(others - own) <= SLOPE_CALIPER,
+        Balance(
+            name="slope on busy regions",
+            subject=float(f"{own:.6g}"),
+            low=float(f"{low:.6g}"),
+            middle=float(f"{middle:.6g}"),
+            high=float(f"{high:.6g}"),
+        ),
     )
 
 

@@ -200,22 +200,26 @@ def _facts(calibration: ClaimCalibration, noun: str, swapped: str, test: ClaimTe
                 f"Each in turn; the larger rate counts, which is that with {swapped} swapped.",
             )
         )
-    loadings = listing(calibration.loadings)
+    experiments = calibration.nulls == "experiments"
     if calibration.matched is not None:
-        lines.append(
-            (
-                f"Matched on {listing(_matched_on(calibration.balance, test))}",
-                rate_in_words(calibration.matched),
-            )
+        all_others = (
+            "All other antigens of the same cells"
+            if experiments
+            else f"Matched on {listing(_matched_on(calibration.balance, test))}"
         )
+        lines.append((all_others, rate_in_words(calibration.matched)))
     if calibration.matched_on_loadings is not None:
-        lines.append(
-            (f"Matched also on loadings ({loadings})", rate_in_words(calibration.matched_on_loadings))
+        alike = (
+            "Those that follow busy regions alike"
+            if experiments
+            else f"Matched also on loadings ({listing(calibration.loadings)})"
         )
+        lines.append((alike, rate_in_words(calibration.matched_on_loadings)))
         if calibration.matched is not None:
             lines.append(("Which of the two counts", "The larger."))
     if calibration.loadings_gap:
-        lines.append(("Loadings not matched", sentence(calibration.loadings_gap)))
+        which = "Not known" if experiments else "Loadings not matched"
+        lines.append((which, sentence(calibration.loadings_gap)))
     if calibration.background_rate is not None:
         lines.append(
             (f"Without correlated {noun}s", _uncorrelated(calibration, noun, swapped or calibration.subject))

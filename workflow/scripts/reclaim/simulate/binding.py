@@ -34,6 +34,8 @@ TOLD_LOG_ODDS, OTHER_LOG_ODDS, ANTIGEN_SPREAD = -3.0, -2.0, 0.3
 antigens. Others bind more, so that how many there are tells how open a region is."""
 REGION_SPREAD, PROMOTER_OPENNESS = 1.2, 0.8
 """Standard deviation of openness over regions, and by how much promoters are more open."""
+OPENNESS_SPREAD = 0.25
+"""Standard deviation, over other factors, of how much they follow open regions."""
 CONFOUNDED_OPENNESS = 2.0
 """confounded: by how much promoters of the genes that a claim is about are more open than others."""
 
@@ -74,7 +76,7 @@ def simulated_binding(
     told = {name for test in tests for name in antigens_of(test)}
     log_odds = {
         antigen: generator.normal(TOLD_LOG_ODDS if antigen in told else OTHER_LOG_ODDS, ANTIGEN_SPREAD)
-        + (OPENNESS[world] if antigen in told else 1.0) * openness
+        + (OPENNESS[world] if antigen in told else generator.normal(1.0, OPENNESS_SPREAD)) * openness
         for antigen in sorted(antigens)
     }
     found: dict[str, np.ndarray] = {}
