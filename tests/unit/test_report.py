@@ -698,7 +698,7 @@ def test_the_null_percentile_is_shown_where_a_row_has_one() -> None:
     ]
     section = section_of(small_page(rows=rows), "C5")
     seen = text_of("<body>" + section)
-    assert "whose statistic is at least as extreme in the claimed direction. Small is extreme." in seen
+    assert "that are at least as extreme in the claimed direction. Small is extreme." in seen
     assert "95 % interval p null percentile detectable" in seen
     assert "0.102 to 0.489 8.8 × 10⁻⁵ 1.25 % 0.326" in seen
     assert "null percentile" not in page_of()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -52,6 +53,24 @@ def test_every_claim_has_a_verdict(worlds: Path) -> None:
         "P11",
         "P12",
     }
+
+
+def test_the_readme_shows_the_verdicts_of_the_default_run(worlds: Path) -> None:
+    """`claim  verdict  rule  numbers  statement`, of a run without any setting: the world as_claimed."""
+    table = pd.read_csv(worlds / "results" / "as_claimed" / "claims.tsv", sep="\t").set_index("claim")
+    blocks = (ROOT / "README.md").read_text(encoding="utf-8").split("```")
+    shown = next(block for block in blocks if block.startswith("text\nclaim  verdict"))
+    rows = [re.split("  +", line) for line in shown.splitlines()[2:]]
+    assert rows
+    for claim, verdict, *rule_and_numbers, statement in rows:
+        row = table.loc[claim]
+        assert row["verdict"] == verdict
+        assert row["statement"].startswith(statement.removesuffix(" ..."))
+        if rule_and_numbers:
+            rule, *numbers = rule_and_numbers
+            assert rule == row["rule"]
+            digits = 3 if rule == "bound" else 2
+            assert numbers == [f"{row[name]:.{digits}f}" for name in ("effect", "ci_low", "ci_high")]
 
 
 def test_as_claimed_supports(worlds: Path) -> None:

@@ -95,7 +95,7 @@ def bound_and_deregulated(
             if alone
             else ""
         )
-        estimates.append(replace(found, note=note_of(_told(genes), found.note, told, _top(genes))))
+        estimates.append(replace(found, note=note_of(found.note, _told(genes), told, _top(genes))))
         tables.append(_full_results(genes, "" if len(strata) == 1 else f"{stratum}, "))
     table = pd.concat(tables, ignore_index=True) if tables else _full_results(_no_genes(places), "")
     table.attrs = {"method": METHODS[test.method], "effect_name": "log2_fold_change"}

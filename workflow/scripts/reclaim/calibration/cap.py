@@ -60,7 +60,7 @@ def calibration_cap(
     if calibration.null_rate_high is None or lacking:
         what = [
             *(["chance"] if calibration.null_rate_high is None else []),
-            *(["comparable genes"] if lacking else []),
+            *([f"comparable {calibration.nulls}"] if lacking else []),
         ]
         why = f": {calibration.gap}" if calibration.gap else ""
         return "consistent", f"not calibrated against {' and '.join(what)}{why}"
