@@ -38,8 +38,9 @@ bench: .venv ## Measure speed: the scripts of benchmarks/
 	  .venv/bin/python "$$script" || exit 1; \
 	done
 
-calibrate: .venv ## Measure how often each rule is wrong: docs/calibration.md
+calibrate: .venv ## Measure how often each rule is wrong: docs/calibration.md, calibration_peaks.md
 	@.venv/bin/python benchmarks/calibrate.py
+	@.venv/bin/python benchmarks/calibrate.py --peaks
 
 schemas: .venv ## Write workflow/schemas/ anew from the models
 	@PYTHONPATH=workflow/scripts .venv/bin/python -m reclaim.schemas

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from zlib import crc32
 
 import anndata
@@ -11,12 +12,21 @@ import pandas as pd
 
 from reclaim.claim_tests import DifferentialExpression
 from reclaim.config import World
-from reclaim.dataset import CbioportalDataset, Dataset, GeoDataset, XenaDataset
+from reclaim.dataset import CbioportalDataset, ChipAtlasDataset, Dataset, GeoDataset, XenaDataset
 from reclaim.expression import derive_columns, select_samples
 from reclaim.mutations import Cohort, one_tumour_per_patient
+from reclaim.reference import GENES
+from reclaim.regions import SCORES, Binding, as_regions, in_order, no_rows
 from reclaim.simulate import expression as simulated
+from reclaim.simulate.chip_atlas_experiments import (
+    Listed,
+    best_experiments,
+    called_peaks,
+    simulated_experiments,
+)
 from reclaim.simulate.cohort import simulate_cohort
 from reclaim.simulate.effects import NUISANCE_SPREAD
+from reclaim.simulate.genome import FIRST_GENE, chromosome_sizes, gene_sites
 from reclaim.simulate.internet import expression_sources, random_generator
 from reclaim.simulate.truth import plant
 from reclaim.sources.xena_matrix import VALUES
@@ -73,6 +83,34 @@ def draw_cohorts(study: Study, names: Collection[str], world: World, seed: int) 
     return found
 
 
+def draw_bindings(study: Study, names: Collection[str], world: World, seed: int) -> dict[str, Binding]:
+    """Peaks of those data sets `names` that are of ChIP-Atlas, of the experiments that each chooses; the same as in the
+    simulated store."""
+    asked = {name: one for name in names if isinstance(one := study.datasets[name], ChipAtlasDataset)}
+    if not asked:
+        return {}
+    generator = random_generator(study, "chip_atlas", world, seed)
+    peaks = simulated_experiments(study, world, simulated.all_genes(study), generator).peaks
+    return {name: _binding(study, dataset, peaks) for name, dataset in asked.items()}
+
+
+def draw_genome(study: Study) -> dict[str, pd.DataFrame]:
+    """Where the genes start, by the name of the reference; as `read_tss` gives it."""
+    sites = gene_sites(simulated.all_genes(study))
+    forward = sites["strand"] == "+"
+    numbers = [f"{FIRST_GENE + number:011d}" for number in range(len(sites))]
+    starts = {
+        "chrom": pd.Categorical(sites["chrom"], categories=sites["chrom"].unique()),
+        "tss": sites["start"].where(forward, sites["end"] - 1),
+        "strand": sites["strand"],
+        "gene_id": [f"ENSG{number}" for number in numbers],
+        "symbol": sites["symbol"],
+        "biotype": "protein_coding",
+        "transcript_id": [f"ENST{number}.1" for number in numbers],
+    }
+    return {GENES: pd.DataFrame(starts)}
+
+
 def shuffle_labels(study: Study, name: str, data: anndata.AnnData, seed: int) -> bool:
     """Deal out anew, within strata, the columns that tell case from control. Whether all fell as they were."""
     tests = [
@@ -113,3 +151,39 @@ def _canonical(
         uns={"unit": unit},
     )
     return select_samples(data, dataset.samples)[0].copy()
+
+
+def _binding(study: Study, dataset: ChipAtlasDataset, peaks: Mapping[Listed, pd.DataFrame]) -> Binding:
+    lengths = (line.split("\t") for line in chromosome_sizes().decode().splitlines())
+    sizes = {chrom: int(length) for chrom, length in lengths}
+    chosen = best_experiments(study, dataset)
+    found = [_located(called_peaks(peaks[one], dataset), one.accession, sizes) for one in chosen]
+    regions = pd.concat(found, ignore_index=True)
+    order = [one.accession for one in chosen]
+    experiments = pd.DataFrame(
+        {
+            "experiment": order,
+            "antigen": [one.antigen for one in chosen],
+            "cell": [one.cell for one in chosen],
+            "cells": dataset.cells[0].name,
+            "system": dataset.cells[0].system,
+            "peaks": [len(table) for table in found],
+        }
+    )
+    known = regions.assign(experiment=pd.Categorical(regions["experiment"], categories=order))
+    return Binding(as_regions(known), experiments, no_rows(SCORES)).validated()
+
+
+def _located(peaks: pd.DataFrame, accession: str, sizes: Mapping[str, int]) -> pd.DataFrame:
+    """Simulated peaks with the columns that narrowPeak has."""
+    table = pd.DataFrame(
+        {
+            "chrom": peaks["chrom"],
+            "start": peaks["start"],
+            "end": peaks["start"] + peaks["width"],
+            "score": (10 * peaks["q"]).astype(int),
+            "q": peaks["q"],
+            "summit": peaks["width"] // 2,
+        }
+    )
+    return in_order(table, accession, sizes, Counter()).assign(experiment=accession)

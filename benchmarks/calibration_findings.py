@@ -12,11 +12,11 @@ from calibration_results import (
     WORLDS,
     Count,
     Found,
-    Result,
     agrees,
     base_rate,
     count,
     holds,
+    is_contradicted,
     supported,
     too_often,
 )
@@ -34,7 +34,7 @@ def findings(rules: Sequence[Claim], of: Found) -> str:
     parts = [
         _without_effect(rules, of),
         _with_nuisance(rules, of),
-        _power(rules, of),
+        power(rules, of),
         _too_few_cohorts(rules),
         _contradicted(rules, of),
     ]
@@ -101,9 +101,10 @@ SEEN_BY_BASE_RATE = (
 )
 
 
-def _power(rules: Sequence[Claim], of: Found) -> str:
-    power = {claim.id: count(of["as_claimed", claim.id], supported) for claim in rules}
-    weak = [name for name, one in power.items() if one.k < ENOUGH_POWER * one.n]
+def power(rules: Sequence[Claim], of: Found) -> str:
+    """How many claims are supported where they are true, and why the others are not."""
+    found = {claim.id: count(of["as_claimed", claim.id], supported) for claim in rules}
+    weak = [name for name, one in found.items() if one.k < ENOUGH_POWER * one.n]
     text = f"**as_claimed.** {len(rules) - len(weak)} of {len(rules)} claims were supported in {percent(ENOUGH_POWER)} of the seeds or more."
     if weak:
         text += " The others, with the reason that most seeds give:\n"
@@ -113,7 +114,7 @@ def _power(rules: Sequence[Claim], of: Found) -> str:
         reasons = Counter(re.sub(r"\d[\d.e-]*", "#", one.reason) for one in held)
         usual = reasons.most_common(1)[0][0]
         shown = next(one for one in held if re.sub(r"\d[\d.e-]*", "#", one.reason) == usual)
-        text += f'\n- {name}: {power[name]}. "{shown.reason.removeprefix("SIMULATED data: ")}" (seed {shown.seed})'
+        text += f'\n- {name}: {found[name]}. "{shown.reason.removeprefix("SIMULATED data: ")}" (seed {shown.seed})'
     return text
 
 
@@ -138,21 +139,17 @@ def _contradicted(rules: Sequence[Claim], of: Found) -> str:
     """In none of these worlds is the opposite of a claim true."""
     found = []
     for world in WORLDS:
-        wrong = {claim.id: count(of[world, claim.id], _is_contradicted) for claim in rules}
+        wrong = {claim.id: count(of[world, claim.id], is_contradicted) for claim in rules}
         named = [f"{name} in {one}" for name, one in wrong.items() if one.k]
         found.append(f"in {world} {listed(named) if named else 'no claim'}")
     text = f"**Contradicted**, which would be wrong in all three worlds, was {listed(found)}."
-    if any(map(_is_contradicted, (one for claim in rules for one in of["confounded", claim.id]))):
+    if any(map(is_contradicted, (one for claim in rules for one in of["confounded", claim.id]))):
         text += (
             " The nuisance raises genes, so that it speaks against claims of a fall or of no difference as loudly as it "
             "speaks for claims of a rise. Calibration caps agreement only: nothing asks how many comparable genes are opposite "
             "too. Read a `contradicted` with the base rate in mind."
         )
     return text
-
-
-def _is_contradicted(one: Result) -> bool:
-    return one.verdict == "contradicted"
 
 
 def percent(share: float, digits: int = 0) -> str:

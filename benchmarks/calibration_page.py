@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from importlib.metadata import version
+from collections.abc import Sequence
 
-from calibration_findings import findings, listed, percent
+from calibration_findings import findings, percent
+from calibration_pieces import described, introduction, rates, rule_words, table
 from calibration_results import (
     BATCH,
-    LIMIT,
     RULES,
-    SEEDS,
     SHUFFLED,
     TREX1,
     UNPLANTED,
@@ -22,14 +19,12 @@ from calibration_results import (
     Result,
     agrees,
     base_rate,
+    by_world_and_claim,
     count,
-    holds,
     plan_of,
     supported,
-    too_often,
 )
 
-import reclaim
 from reclaim.claim_row import VERDICTS
 from reclaim.simulate.effects import (
     EFFECT,
@@ -41,6 +36,9 @@ from reclaim.simulate.effects import (
 from reclaim.simulate.truth import LOW_CONTENT, ODDS_RATIO, SHARE
 from reclaim.study import Claim
 
+TITLE = "How often each rule is wrong, and how often right"
+LINK = "Claims on peaks have a page of their own: [calibration_peaks.md](calibration_peaks.md).\n"
+
 
 def page(results: Sequence[Result]) -> str:
     """docs/calibration.md."""
@@ -49,13 +47,12 @@ def page(results: Sequence[Result]) -> str:
     (study,) = plan_of(RULES).studies.values()
     claims = [claim for claim in study.claims if claim.id in known]
     rules = [claim for claim in claims if claim.id not in UNPLANTED]
-    of: dict[tuple[str, str], list[Result]] = {}
-    for one in results:
-        of.setdefault((one.world, one.claim), []).append(one)
-    parts = [_introduction(seeds)]
+    of = by_world_and_claim(results)
+    claims_in_words = "one per decision rule and\nkind of data"
+    parts = [introduction(TITLE, RULES, claims_in_words, _worlds(), seeds) + LINK]
     if rules:
         parts += [
-            f"## Each rule\n\n{_described(rules)}\n{_rates(rules, of)}",
+            f"## Each rule\n\n{described(rules)}\n{rates(rules, of, WITHOUT_EFFECT)}",
             f"## What was found\n\n{findings(rules, of)}",
             f"## Base rates, and all claims together\n\n{_beside(claims, of)}",
         ]
@@ -67,73 +64,22 @@ def page(results: Sequence[Result]) -> str:
     return "\n".join(parts)
 
 
-def _introduction(seeds: Sequence[int]) -> str:
-    packages = ("numpy", "scipy", "pandas", "statsmodels", "pydeseq2", "anndata")
-    versions = [f"Python {sys.version_info.major}.{sys.version_info.minor}"]
-    versions += [f"{name} {version(name)}" for name in packages]
-    command = "make calibrate" if len(seeds) == SEEDS else f"benchmarks/calibrate.py --seeds {len(seeds)}"
-    return f"""# How often each rule is wrong, and how often right
-
-Everything on this page is **SIMULATED**. It says how the rules behave where the truth is known, and nothing about
-any real claim.
-
-`{command}` takes the claims of [benchmarks/calibrate.yaml](../benchmarks/calibrate.yaml), one per decision rule and
-kind of data, through the workflow's own analysis, calibration and assessment, in data that are drawn anew for each of
-{len(seeds)} seeds and three worlds. Only the file formats of the services are left out. Nothing was tuned to what came
-out, and the same seeds give the same page
-({", ".join(versions)}; reclaim {reclaim.__version__}).
-
-- **no_effect**: nothing is there. For a bound the truth lies on it ({percent(SHARE["rare"]["no_effect"])} for rare,
+def _worlds() -> dict[str, str]:
+    return {
+        "no_effect": f"""\
+nothing is there. For a bound the truth lies on it ({percent(SHARE["rare"]["no_effect"])} for rare,
   {percent(SHARE["nearly_all"]["no_effect"])} for nearly all); for an equivalence the effect is {EQUIVALENCE_EFFECT["no_effect"]:g},
-  as large as a set's margin.
-- **confounded**: as no_effect, but a nuisance such as purity raises {percent(NUISANCE_SHARE)} of all genes in the case
+  as large as a set's margin.""",
+        "confounded": f"""\
+as no_effect, but a nuisance such as purity raises {percent(NUISANCE_SHARE)} of all genes in the case
   group by {NUISANCE_EFFECT:g} (log2, by a quarter more or less), the same ones in every cohort, and every gene that a claim is
   about. Within an arm it varies with a standard deviation of {NUISANCE_SPREAD:g} times that. Low tumour content hides most mutations of
-  {percent(LOW_CONTENT["confounded"])} of the patients. For an equivalence the effect is {EQUIVALENCE_EFFECT["confounded"]:g}, hidden by the nuisance.
-- **as_claimed**: every claim is true. The log2 fold change is {EFFECT["as_claimed"]:g}, {1.5 * EFFECT["as_claimed"]:g} where the claim
+  {percent(LOW_CONTENT["confounded"])} of the patients. For an equivalence the effect is {EQUIVALENCE_EFFECT["confounded"]:g}, hidden by the nuisance.""",
+        "as_claimed": f"""\
+every claim is true. The log2 fold change is {EFFECT["as_claimed"]:g}, {1.5 * EFFECT["as_claimed"]:g} where the claim
   says marked and {EQUIVALENCE_EFFECT["as_claimed"]:g} for an equivalence; shares are {percent(SHARE["rare"]["as_claimed"], 1)} and
-  {percent(SHARE["nearly_all"]["as_claimed"])}; the odds ratio is {ODDS_RATIO["as_claimed"]:g}.
-
-Beside each number of seeds stands its share with the exact binomial 95 % interval. A claim is assessed as if it were
-alone in its study: no rate is low only because Holm's correction counts its neighbours.
-"""
-
-
-def _described(rules: Sequence[Claim]) -> str:
-    rows = [(claim.id, claim.statement.rstrip("."), _rule_words(claim)) for claim in rules]
-    return _table(("claim", "says", "rule"), rows)
-
-
-def _rule_words(claim: Claim) -> str:
-    decision = claim.decision
-    assert decision is not None
-    detail = getattr(decision, "share", None) or getattr(decision, "bound", None)
-    detail = detail or ("marked" if decision.marked else "")
-    return f"{decision.rule} ({detail.replace('_', ' ')})" if detail else decision.rule
-
-
-def _rates(rules: Sequence[Claim], of: Found) -> str:
-    rows = []
-    for claim in rules:
-        row: list[object] = [claim.id]
-        for world in WITHOUT_EFFECT:
-            here = of[world, claim.id]
-            false = count(here, supported)
-            row += [count(here, agrees), f"**{false}**" if too_often(claim, world, of) else false]
-        here = of["as_claimed", claim.id]
-        better = count(here, lambda one: one.verdict in ("supported", "consistent"))
-        rows.append([*row, count(here, agrees), better, count(here, supported)])
-    header = ["claim"]
-    header += [f"{world}: {what}" for world in WITHOUT_EFFECT for what in ("rule agrees", "supported")]
-    header += [f"as_claimed: {what}" for what in ("rule agrees", "consistent or better", "supported")]
-    note = (
-        "In no_effect and confounded these are errors, in as_claimed they are power. **Bold**: the interval of "
-        f"false support reaches above {percent(LIMIT)}, which the rule is meant to stay below."
-    )
-    true = [claim.id for claim in rules if holds(claim, "confounded")]
-    if true:
-        note += f" Of {listed(true)} nothing is an error in confounded, where the truth is as claimed."
-    return f"{_table(header, rows)}\n{note}\n"
+  {percent(SHARE["nearly_all"]["as_claimed"])}; the odds ratio is {ODDS_RATIO["as_claimed"]:g}.""",
+    }
 
 
 def _beside(claims: Sequence[Claim], of: Found) -> str:
@@ -147,7 +93,7 @@ def _beside(claims: Sequence[Claim], of: Found) -> str:
         "First the share of comparable genes or sets on which the rule agrees as well (`background_rate`; the median over "
         "the seeds in which it agrees on the claim itself). Then how often a claim is supported when all "
         f"{len(claims)} stand in one study and Holm's correction counts them all.\n\n"
-        + _table(["claim", *header], rows)
+        + table(["claim", *header], rows)
     )
 
 
@@ -163,7 +109,7 @@ def _housekeeping(of: Found, name: str) -> str:
         "A claim that eleven housekeeping genes as a set are higher in case than in control, in two cohorts. Nothing is "
         "planted for it in any world: its genes are like those that no claim is about, so that in confounded each of them has "
         f"the chance of any other gene to be raised, {percent(NUISANCE_SHARE)}. It should be supported in no world.\n\n"
-        + _table(["world", "rule agrees", "supported", "verdicts"], rows)
+        + table(["world", "rule agrees", "supported", "verdicts"], rows)
         + (
             f"\nWhere the rule agrees in confounded, comparable sets pass as well: {percent(rate)} of them (median).\n"
             if rate is not None
@@ -192,7 +138,7 @@ def _batch(claims: Sequence[Claim], of: Found) -> str:
         "where it moves many, the base rate caps; where it moves a set as a whole, and few others, it looks like the claim. "
         "Against that only the design helps: arms that share their batches. Data sets that name the project of each sample "
         "(`source_column`) are told apart from such ones, and case and control that never share a project decide nothing.\n\n"
-        + _table(("claim", "rule agrees", "base rate (median)", "supported"), rows)
+        + table(("claim", "rule agrees", "base rate (median)", "supported"), rows)
     )
 
 
@@ -204,7 +150,7 @@ def _shuffled_labels(of: Found) -> str:
         here = of[SHUFFLED, claim.id]
         true, mixed = ([one for one in here if bool(one.kept) is kept] for kept in (True, False))
         some = [count(part, agrees) for part in (here, true, mixed)]
-        rows.append([claim.id, _rule_words(claim), *some, count(here, supported)])
+        rows.append([claim.id, rule_words(claim), *some, count(here, supported)])
     header = [
         "claim",
         "rule",
@@ -216,7 +162,7 @@ def _shuffled_labels(of: Found) -> str:
     return (
         "The study [trex1_sting](../seeds/trex1_sting.yaml) in as_claimed, with the labels of its samples (drug or none, tumour "
         "or normal tissue) dealt out anew within each data set and stratum. Its primary tests and gates are run.\n\n"
-        + _table(header, rows)
+        + table(header, rows)
         + "\n"
         + SHUFFLED_FINDING
     )
@@ -230,8 +176,3 @@ at least one of the three lines keeps its labels. There the effect is truly in t
 gate (CXCL10 must rise) voids the lines whose labels were mixed. This is why permutation needs five samples per arm, and why
 claims without it are consistent at best. T3 has 20 against 12 in each of 16 strata.
 """
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,8 +17,11 @@ from reclaim.study import Claim
 
 ROOT = Path(__file__).parents[1]
 RULES, TREX1 = ROOT / "benchmarks" / "calibrate.yaml", ROOT / "seeds" / "trex1_sting.yaml"
+PEAKS = ROOT / "benchmarks" / "calibrate_peaks.yaml"
 WITHOUT_EFFECT: tuple[World, ...] = ("no_effect", "confounded")
 WORLDS: tuple[World, ...] = (*WITHOUT_EFFECT, "as_claimed")
+PEAKS_WITHOUT_EFFECT: tuple[World, ...] = (*WITHOUT_EFFECT, "reversed")
+PEAKS_WORLDS: tuple[World, ...] = (*PEAKS_WITHOUT_EFFECT, "as_claimed")
 SHUFFLED = "shuffled labels"
 BATCH = "batch"
 """As confounded, but the nuisance is the same in all samples of an arm."""
@@ -86,6 +89,16 @@ def agrees(one: Result) -> bool:
     return one.outcome == "agrees"
 
 
+def is_contradicted(one: Result) -> bool:
+    """Whether the verdict is contradicted."""
+    return one.verdict == "contradicted"
+
+
+def better_than_inconclusive(one: Result) -> bool:
+    """Whether the verdict is consistent or supported."""
+    return one.verdict in ("supported", "consistent")
+
+
 def supported(one: Result) -> bool:
     """Whether the verdict is supported."""
     return one.verdict == "supported"
@@ -96,9 +109,22 @@ def holds(claim: Claim, world: str) -> bool:
     return world == "confounded" and isinstance(claim.decision, Equivalence)
 
 
+def without_estimate(one: Result) -> bool:
+    """Whether no data set gave a number that the rule could judge."""
+    return "no estimate" in one.reason
+
+
 def too_often(claim: Claim, world: str, of: Found) -> bool:
     """Whether false support may be more frequent than it is meant to be."""
     return not holds(claim, world) and count(of[world, claim.id], supported).interval[1] > LIMIT
+
+
+def by_world_and_claim(results: Iterable[Result]) -> dict[tuple[str, str], list[Result]]:
+    """The results of every world and claim, in their order."""
+    of: dict[tuple[str, str], list[Result]] = {}
+    for one in results:
+        of.setdefault((one.world, one.claim), []).append(one)
+    return of
 
 
 def base_rate(results: Sequence[Result]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -15,28 +16,39 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibration_data import draw_cohorts, draw_expression, shuffle_labels
+from calibration_data import draw_bindings, draw_cohorts, draw_expression, draw_genome, shuffle_labels
 from calibration_page import page
+from calibration_peaks import peaks_page
 from calibration_results import Count
+from pandas.testing import assert_frame_equal
 
 from reclaim.claim_tests import MutationFeature
-from reclaim.dataset import CbioportalDataset, ExpressionDataset
+from reclaim.dataset import CbioportalDataset, ChipAtlasDataset, ExpressionDataset
+from reclaim.experiments import choose_experiments
 from reclaim.mutations import altered
+from reclaim.reference import GenomeReference
 from reclaim.retrieve.retrieval import Access, make_receipt
 from reclaim.retrieve.store import store_path
 from reclaim.simulate.internet import simulate_study
+from reclaim.sources.experiment_list import index_experiments, read_experiments
+from reclaim.sources.genome_annotation import read_tss
 from reclaim.sources.load_expression import load_expression
 from reclaim.sources.load_mutations import load_mutations
-from reclaim.sources.requests import requests_for
+from reclaim.sources.load_regions import load_regions
+from reclaim.sources.requests import CHIP_ATLAS_LIST, requests_for, requests_for_peaks
 from reclaim.study import Study
 from reclaim.study_file import read_study
 from reclaim.symbols import SymbolTable
 
 ROOT = Path(__file__).parents[2]
 RULES, TREX1 = ROOT / "benchmarks" / "calibrate.yaml", ROOT / "seeds" / "trex1_sting.yaml"
+PEAKS = ROOT / "benchmarks" / "calibrate_peaks.yaml"
 SEEDS = (1, 2)
-FEW = ("RANKS", "SET", "MODERATED-T-4", "EXCLUSIVE", "RARE", "HOUSEKEEPING", "T1", "T2", "T3", "T5", "T6")
+ON_EXPRESSION = ("RANKS", "SET", "MODERATED-T-4", "HOUSEKEEPING")
+ON_PEAKS = ("SPECIFIC", "LOCI", "RESPONSE")
+FEW = (*ON_EXPRESSION, "EXCLUSIVE", "RARE", "T1", "T2", "T3", "T5", "T6")
 WORLDS = ("no_effect", "confounded", "as_claimed")
+PEAKS_WORLDS = ("no_effect", "confounded", "reversed", "as_claimed")
 
 
 @cache
@@ -56,8 +68,18 @@ def measured() -> Sequence[Any]:
     return list(benchmark().measure(SEEDS, only=FEW))
 
 
+@cache
+def measured_on_peaks() -> Sequence[Any]:
+    return list(benchmark().measure(SEEDS, what=benchmark().ON_PEAKS))
+
+
+def results(world: str, claim: str) -> list[Any]:
+    found = measured_on_peaks() if claim in ON_PEAKS else measured()
+    return [one for one in found if (one.world, one.claim) == (world, claim)]
+
+
 def verdicts(world: str, claim: str) -> list[str]:
-    return [one.verdict for one in measured() if (one.world, one.claim) == (world, claim)]
+    return [one.verdict for one in results(world, claim)]
 
 
 # The data in memory are those that the workflow would load
@@ -65,7 +87,13 @@ def verdicts(world: str, claim: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("file", "name"),
-    [(RULES, "cohort_a"), (RULES, "arrays_a"), (RULES, "counts_a"), (TREX1, "oe33_mps1")],
+    [
+        (RULES, "cohort_a"),
+        (RULES, "arrays_a"),
+        (RULES, "counts_a"),
+        (PEAKS, "arrays_a"),
+        (TREX1, "oe33_mps1"),
+    ],
 )
 def test_expression_in_memory_is_that_of_the_files(file: Path, name: str, tmp_path: Path) -> None:
     study = read_study(file)
@@ -108,6 +136,35 @@ def test_mutations_in_memory_are_those_of_the_files(tmp_path: Path) -> None:
         assert list(altered(drawn, feature)) == list(altered(loaded, feature))
 
 
+def test_peaks_in_memory_are_those_of_the_files(tmp_path: Path) -> None:
+    whole = read_study(PEAKS)
+    study = _with_datasets(whole, "chip_a", "chip_b")  # they share one list, and their random numbers
+    simulate_study(study, "confounded", 3, tmp_path)
+    receipts = {
+        name: make_receipt(name, requests_for(one, tmp_path), Access(tmp_path))
+        for name, one in study.references().items()
+        if isinstance(one, GenomeReference)
+    }
+    genome = {name: path for one in receipts.values() for name, path in one.open(tmp_path).items()}
+    index_experiments(tmp_path / store_path(CHIP_ATLAS_LIST), tmp_path / "index")
+    listed = read_experiments(tmp_path / "index", "hg38")
+
+    drawn = draw_bindings(whole, ["chip_a", "chip_b"], "confounded", 3)
+
+    for name, dataset in study.datasets.items():
+        assert isinstance(dataset, ChipAtlasDataset)
+        choice = choose_experiments(dataset, listed)
+        requests = [*requests_for(dataset, tmp_path), *requests_for_peaks(dataset, choice.experiments)]
+        receipt = make_receipt(name, requests, Access(tmp_path))
+        loaded, _ = load_regions(dataset, receipt, tmp_path, genome, choice)
+        assert (
+            len(loaded.experiments) == 30 + 4
+        )  # the factors that the simulator adds, and those of the claims
+        assert_frame_equal(drawn[name].experiments, loaded.experiments)
+        assert_frame_equal(drawn[name].regions, loaded.regions)
+    assert_frame_equal(draw_genome(whole)["genes"], read_tss(genome["genes"], None, Counter()))
+
+
 def _with_datasets(study: Study, *names: str) -> Study:
     return study.model_copy(update={"datasets": {name: study.datasets[name] for name in names}})
 
@@ -118,12 +175,16 @@ def _with_datasets(study: Study, *names: str) -> Study:
 def test_every_claim_is_judged_once_in_every_world_and_seed() -> None:
     own = [claim for claim in FEW if not re.fullmatch(r"T\d", claim)]
     expected = {(world, seed, claim) for world in WORLDS for seed in SEEDS for claim in own}
-    on_expression = ("RANKS", "SET", "MODERATED-T-4", "HOUSEKEEPING")
-    expected |= {("batch", seed, claim) for seed in SEEDS for claim in on_expression}
+    expected |= {("batch", seed, claim) for seed in SEEDS for claim in ON_EXPRESSION}
     expected |= {("shuffled labels", seed, claim) for seed in SEEDS for claim in FEW if claim not in own}
     found = [(one.world, one.seed, one.claim) for one in measured()]
     assert len(found) == len(expected)
     assert set(found) == expected
+
+
+def test_every_claim_on_peaks_is_judged_once_in_every_world_and_seed() -> None:
+    expected = [(world, seed, claim) for world in PEAKS_WORLDS for seed in SEEDS for claim in ON_PEAKS]
+    assert [(one.world, one.seed, one.claim) for one in measured_on_peaks()] == expected
 
 
 def test_a_large_effect_is_supported_and_none_is_not() -> None:
@@ -141,6 +202,24 @@ def test_a_set_that_a_nuisance_moves_is_not_supported_where_the_nuisance_varies_
 def test_what_cannot_be_calibrated_is_consistent_at_best() -> None:
     assert verdicts("as_claimed", "MODERATED-T-4") == ["consistent"] * 2
     assert verdicts("as_claimed", "EXCLUSIVE") == ["consistent"] * 2
+
+
+def test_a_partner_is_specific_where_it_is_planted() -> None:
+    """Without its comparators the rule decides nothing."""
+    assert verdicts("as_claimed", "SPECIFIC") == ["supported"] * 2
+    assert "supported" not in verdicts("no_effect", "SPECIFIC")
+    assert verdicts("reversed", "SPECIFIC") == ["contradicted"] * 2
+    rates = [one.background for one in results("as_claimed", "SPECIFIC")]
+    assert rates == [0.0] * 2  # SIMULATED other factors follow open regions only
+
+
+@pytest.mark.parametrize("claim", ["LOCI", "RESPONSE"])
+def test_claims_on_peaks_without_permuted_labels_are_consistent_at_best(claim: str) -> None:
+    true = results("as_claimed", claim)
+    assert [one.verdict for one in true] == ["consistent"] * 2
+    assert all("not calibrated against chance" in one.reason for one in true)
+    for world in ("no_effect", "reversed"):
+        assert not {"consistent", "supported"} & set(verdicts(world, claim))
 
 
 def test_housekeeping_genes_and_shuffled_labels_are_never_supported() -> None:
@@ -194,6 +273,18 @@ def test_the_page_has_a_row_per_claim_and_says_that_it_is_simulated() -> None:
     assert text == page(measured())
 
 
+def test_the_page_on_peaks_has_a_row_per_claim_and_says_that_it_is_simulated() -> None:
+    text = peaks_page(measured_on_peaks())
+    assert "SIMULATED" in text.split("##")[0]
+    for claim in ON_PEAKS:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {claim} |") and "/2 (" in line)
+        assert len(re.findall(r"[012]/2 \(", row)) == 9
+    reversed_, found = verdicts("reversed", "SPECIFIC"), text.split("## What was found")[1]
+    assert f"in reversed SPECIFIC in {Count(reversed_.count('contradicted'), 2)}" in found
+    for claim in ("LOCI", "RESPONSE"):
+        assert re.search(rf"^- {claim}: 0/2 .*not calibrated against chance", found, re.MULTILINE)
+
+
 def test_false_support_that_may_exceed_the_limit_is_marked() -> None:
     text = page(measured())
     row = next(line for line in text.splitlines() if line.startswith("| RARE |") and "/2 (" in line)
@@ -201,9 +292,10 @@ def test_false_support_that_may_exceed_the_limit_is_marked() -> None:
     assert row.count("**0/2 (0.0 %, 0.0 to 84.2)**") == 2
 
 
-def test_the_page_in_docs_is_of_the_claims_as_they_are() -> None:
-    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
-    for claim in read_study(RULES).claims:
+@pytest.mark.parametrize(("name", "file"), [("calibration.md", RULES), ("calibration_peaks.md", PEAKS)])
+def test_the_page_in_docs_is_of_the_claims_as_they_are(name: str, file: Path) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for claim in read_study(file).claims:
         assert re.search(rf"^\| {claim.id} \|.*\d/\d", text, re.MULTILINE)
         if claim.id != "HOUSEKEEPING":
             assert claim.statement.rstrip(".") in text

@@ -409,7 +409,8 @@ def run_of_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows_of(results: Path, world: str, analysis: str) -> pd.DataFrame:
     rows = pd.read_csv(results / world / "evidence.tsv", sep="\t", keep_default_na=False)
-    return rows[rows["analysis"] == analysis].set_index("test")
+    rows = rows[rows["analysis"] == analysis].set_index("test")
+    return rows.assign(n_events=pd.to_numeric(rows["n_events"], errors="coerce"))
 
 
 def claims_of(results: Path, world: str) -> pd.DataFrame:
@@ -431,9 +432,9 @@ def test_the_claim_of_target_genes_agrees_where_it_is_planted(run_of_examples: P
     """With expression beside the peaks, and with a partner."""
     found = {world: rows_of(run_of_examples, world, "target_genes") for world in ("as_claimed", "reversed")}
     assert found["as_claimed"].loc["ikzf1_targets", "outcome"] == "agrees"
-    assert (found["as_claimed"]["n_events"] == 8).all()
+    assert set(found["as_claimed"]["n_events"]) == {8}
     assert "agrees" not in set(found["reversed"]["outcome"])
-    assert (found["reversed"]["n_events"] == 0).all()
+    assert set(found["reversed"]["n_events"]) == {0}
     full = pd.read_parquet(run_of_examples / "as_claimed/example/ikzf1_targets/myeloma_factors.parquet")
     assert set(full["effect_name"]) == {"regulatory_potential"}
     assert len(full) > 1000
@@ -451,11 +452,9 @@ def test_the_claim_of_bound_genes_agrees_where_it_is_planted(run_of_examples: Pa
         world: rows_of(run_of_examples, world, "bound_and_deregulated")
         for world in ("as_claimed", "reversed")
     }
-    primary = [
-        test for test in found["as_claimed"].index if found["as_claimed"].loc[test, "role"] == "primary"
-    ]
-    assert set(found["as_claimed"].loc[primary, "outcome"]) == {"agrees"}
-    assert "agrees" not in set(found["reversed"].loc[primary, "outcome"])
+    outcomes = {world: set(rows.loc[rows["role"] == "primary", "outcome"]) for world, rows in found.items()}
+    assert outcomes["as_claimed"] == {"agrees"}
+    assert "agrees" not in outcomes["reversed"]
     assert claims_of(run_of_examples, "as_claimed").loc["R2", "verdict"] == "consistent"
 
 
@@ -709,21 +708,3 @@ def test_verdict_page_describes_every_verdict_rule_and_margin() -> None:
     ]
     assert first_cells(section(text, "Rules")) >= set(rules)
     assert first_cells(section(text, "Margins")) == set(MARGIN)
-
-
-def test_readme_shows_the_verdicts_of_the_default_run(tmp_path: Path) -> None:
-    done = snakemake(tmp_path / "work", "results/as_claimed/claims.tsv")
-    assert done.returncode == 0, done.stdout
-    table = pd.read_csv(tmp_path / "work" / "results" / "as_claimed" / "claims.tsv", sep="\t")
-    shown = next(block.text for block in blocks() if block.text.startswith("claim  verdict"))
-    rows = [re.split("  +", line) for line in shown.splitlines()[1:]]
-    assert rows
-    for claim, verdict, *rule_and_numbers, statement in rows:
-        row = table.set_index("claim").loc[claim]
-        assert row["verdict"] == verdict
-        assert row["statement"].startswith(statement.removesuffix(" ..."))
-        if rule_and_numbers:
-            rule, *numbers = rule_and_numbers
-            assert rule == row["rule"]
-            digits = 3 if rule == "bound" else 2
-            assert numbers == [f"{row[name]:.{digits}f}" for name in ("effect", "ci_low", "ci_high")]

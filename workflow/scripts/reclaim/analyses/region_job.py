@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,10 +98,7 @@ class Inputs:
     def tier(self, antigens: list[str]) -> TierName:
         """The worst of the data set, of the peaks beside it, and of the cells in which the antigens were seen."""
         tiers = [self.files.datasets[name].tier for name in (self.name, self._beside("peaks")) if name]
-        experiments = self.binding.experiments
-        seen = experiments.loc[experiments["antigen"].isin(antigens), "system"]
-        items = [getattr(tier, item) for tier in tiers for item in Tier.model_fields] + list(seen)
-        return TIER_OF[max(items, key=list(TIER_OF).index)]
+        return worst_tier(tiers, self.binding, antigens)
 
     def _beside(self, role: str) -> str | None:
         name = self.test.with_.get(role)
@@ -112,6 +109,14 @@ class Inputs:
         if ledger.status == "absent":
             raise AbsentData(f"{name}: {ledger.reason}")
         return self.files.data[name]
+
+
+def worst_tier(tiers: Sequence[Tier], binding: Binding, antigens: Sequence[str]) -> TierName:
+    """The worst item of the tiers of data sets, and of the cells in which the antigens were seen."""
+    experiments = binding.experiments
+    seen = experiments.loc[experiments["antigen"].isin(antigens), "system"]
+    items = [getattr(tier, item) for tier in tiers for item in Tier.model_fields] + list(seen)
+    return TIER_OF[max(items, key=list(TIER_OF).index)]
 
 
 Analyse = Callable[[Any, Inputs], tuple[list[Estimate], pd.DataFrame]]
