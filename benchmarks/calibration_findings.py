@@ -22,8 +22,8 @@ from calibration_results import (
 )
 
 from reclaim.decisions import Equivalence
+from reclaim.margins import MARGIN
 from reclaim.pooling import TAU_SCALE, pool_effects
-from reclaim.rules import MARGIN
 from reclaim.study import Claim
 
 ENOUGH_POWER = 0.8

@@ -26,6 +26,7 @@ from reclaim.errors import AbsentData
 from reclaim.evidence import Estimate
 from reclaim.gene_strata import LEVELS, gene_strata
 from reclaim.ledger import Ledger
+from reclaim.margins import MARGIN
 from reclaim.plan import make_plan
 from reclaim.rank_product import rank_product
 from reclaim.regions import EXPERIMENTS, PARTS, SCORES, Binding, as_regions, check_antigens, no_rows
@@ -35,7 +36,6 @@ from reclaim.report.measures import measure
 from reclaim.report.naive import counts_in_words
 from reclaim.report.operation import differences, subject
 from reclaim.report.reading import read_claim
-from reclaim.rules import MARGIN
 from reclaim.study import Study
 
 FAR = 300_000

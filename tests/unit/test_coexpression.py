@@ -23,7 +23,7 @@ from reclaim.errors import AbsentData
 from reclaim.evidence import FLAGS, Estimate, read_evidence
 from reclaim.judging import Estimates, judge_estimates
 from reclaim.ledger import Ledger
-from reclaim.rules import MARGIN
+from reclaim.margins import MARGIN
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/coexpression.py"
 SEED = 11

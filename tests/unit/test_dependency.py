@@ -25,12 +25,12 @@ from reclaim.errors import AbsentData, UserError
 from reclaim.evidence import Estimate, EvidenceRow, Setting
 from reclaim.expression import GENE_EFFECT, validated
 from reclaim.judging import judge_claim
+from reclaim.margins import MARGIN
 from reclaim.mean_tests import one_sample_t, welch_t
 from reclaim.plan import make_plan
 from reclaim.report.measures import measure
 from reclaim.report.operation import subject
 from reclaim.report.words import scale_of
-from reclaim.rules import MARGIN
 from reclaim.study import Study
 from reclaim.study_file import read_study
 from reclaim.study_mistakes import mistakes_of

@@ -61,12 +61,13 @@ from reclaim.expression_dataset import DerivedColumn, SupplementaryTable
 from reclaim.features import to_symbols
 from reclaim.grounds import MIN_PER_ARM
 from reclaim.judging import SHOWN_ONLY
+from reclaim.margins import MARGIN
 from reclaim.plan import ANALYSES, make_plan
 from reclaim.pooling import prevalence
 from reclaim.reference import EnrichrLibrary, GeneSetFile, MsigdbCollection
 from reclaim.region_dataset import Cells
 from reclaim.report.words import SCALES
-from reclaim.rules import MARGIN, MARKED_LOG2_FOLD_CHANGE
+from reclaim.rules import MARKED_LOG2_FOLD_CHANGE
 from reclaim.simulate import depmap
 from reclaim.simulate.cell_lines import CASE_LINES, KINDS, OTHER_LINES
 from reclaim.simulate.design import REPLICATES, STRATA

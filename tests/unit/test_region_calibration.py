@@ -25,8 +25,8 @@ from reclaim.calibration.region_nulls import SETS, comparable_subjects
 from reclaim.claim_tests import BoundAndDeregulated, DifferentialExpression, PeakColocalization, TargetGenes
 from reclaim.colocalization import SHIFTS, circular_shift_p, shifted_estimates
 from reclaim.evidence import EvidenceRow, Setting
+from reclaim.margins import MARGIN
 from reclaim.regions import EXPERIMENTS, SCORES, Binding, as_regions, no_rows
-from reclaim.rules import MARGIN
 from reclaim.study import Study
 
 SPECIFIC = {"rule": "specific"}

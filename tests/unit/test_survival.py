@@ -19,7 +19,7 @@ from reclaim.endpoint import Endpoint
 from reclaim.errors import AbsentData
 from reclaim.evidence import FLAGS
 from reclaim.follow_up import follow_up
-from reclaim.rules import MARGIN
+from reclaim.margins import MARGIN
 
 ENDPOINT = {"time": "years", "time_unit": "years", "event": "status", "event_values": ["dead"]}
 GROUPS = {"contrast": {"case": {"group": "case"}, "control": {"group": "control"}}}

@@ -16,9 +16,9 @@ from scipy import fft
 
 from reclaim.evidence import MDE_FACTOR
 from reclaim.mantel_haenszel import MantelHaenszel, mantel_haenszel
+from reclaim.margins import MARGIN
 from reclaim.moderated_t import benjamini_hochberg
 from reclaim.region_universe import Occupancy
-from reclaim.rules import MARGIN
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

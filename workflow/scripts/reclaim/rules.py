@@ -14,24 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from reclaim.margins import MARGIN
 from reclaim.pooling import TAU_SCALE, pool_effects, pool_shares, prevalence
 from reclaim.proportions import clopper_pearson, exact_p_above, exact_p_below
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.str_]
-
-MARGIN = {
-    "log2_fold_change": 0.5,
-    "spearman_rho": 0.2,
-    "log_hazard_ratio": float(np.log(1.2)),
-    "log_hazard_ratio_groups": float(np.log(1.5)),
-    "set_log2_fold_change": 0.25,
-    "log_odds_ratio": float(np.log(1.5)),
-    "gene_effect": 0.5,
-    "gene_effect_difference": 0.5,
-}
-"""Smallest effect that matters, by effect name: hazard ratios 1.2 per SD and 1.5 between groups,
-odds ratio 1.5, dependency 0.5 Chronos units."""
 
 MARKED_LOG2_FOLD_CHANGE = 1.0
 MANY, MOST = 1 / 3, 1 / 2

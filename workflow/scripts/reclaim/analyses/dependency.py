@@ -14,8 +14,8 @@ from reclaim.analyses.groups import CASE, CONTROL, Comparison, share_no_source, 
 from reclaim.claim_tests import Dependency
 from reclaim.errors import AbsentData
 from reclaim.evidence import Estimate, note_of
+from reclaim.margins import MARGIN
 from reclaim.mean_tests import one_sample_t, welch_t
-from reclaim.rules import MARGIN
 from reclaim.selection import describe, select, values_found
 
 if TYPE_CHECKING:

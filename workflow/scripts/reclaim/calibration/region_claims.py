@@ -140,6 +140,7 @@ class RegionCalibration:
                     continue
                 sign = claimed_sign(row)
                 others = sign * nulls.estimates.effect[0]
+                others = others[np.isfinite(others)]
                 share = (1 + int((others >= sign * row.effect).sum())) / (len(others) + 1)
                 found.append(
                     Percentile(

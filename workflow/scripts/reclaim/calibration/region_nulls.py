@@ -34,9 +34,10 @@ from reclaim.dataset import ExpressionKeys
 from reclaim.evidence import EvidenceRow
 from reclaim.gene_strata import BIOTYPE, gene_strata
 from reclaim.judging import SHOWN_ONLY, Estimates
+from reclaim.margins import MARGIN
 from reclaim.matched_genes import outcome_distribution
 from reclaim.regions import cells_of
-from reclaim.rules import MARGIN, MIN_COMPARATORS
+from reclaim.rules import MIN_COMPARATORS
 from reclaim.targets import gene_starts, peaks_at_starts
 from reclaim.tilted import convolved, exact_tilt
 
@@ -141,11 +142,13 @@ def alike_partners(
 
 
 def _partners(material: Material, test: PeakColocalization, row: EvidenceRow) -> pd.DataFrame:
-    """Partners with regions enough for the margin to be seen, from the full results."""
+    """Other partners, from the full results. One with too few regions for the margin to be seen has no estimate, as the
+    claim would have none."""
     table = material.tables(f"{test.id}/{row.dataset}")
-    seen = (table["stratum"] == SAME_CELLS) & (table["mde"] <= MARGIN["log_odds_ratio"])
-    powered: pd.DataFrame = table[seen & np.isfinite(table["effect"])]
-    return powered.set_index("feature")
+    others = table[table["stratum"] == SAME_CELLS].set_index("feature")[list(FIELDS)]
+    seen = table.set_index("feature").loc[others.index, "mde"] <= MARGIN["log_odds_ratio"]
+    found: pd.DataFrame = others.where(seen & np.isfinite(others["effect"]))
+    return found
 
 
 def _queries(material: Material, test: BoundAndDeregulated, row: EvidenceRow) -> pd.DataFrame:

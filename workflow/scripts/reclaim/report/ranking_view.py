@@ -15,9 +15,10 @@ from reclaim.comparators import SAME_CELLS
 from reclaim.decisions import Specific
 from reclaim.evidence import EvidenceRow
 from reclaim.experiments import Choice
+from reclaim.margins import MARGIN
 from reclaim.report.reading import Reading
 from reclaim.report.words import MISSING, count, listing, number, scale_of
-from reclaim.rules import FAMILY, MARGIN, MIN_COMPARATORS, TOP_SHARE
+from reclaim.rules import FAMILY, MIN_COMPARATORS, TOP_SHARE
 
 RANKED = ["feature", "stratum", "n_events", "effect", "ci_low", "ci_high", "mde"]
 """Columns of full results that the page shows."""

@@ -22,7 +22,7 @@ from reclaim.claim_tests import Dependency
 from reclaim.config import World
 from reclaim.dataset import DepmapDataset
 from reclaim.decisions import Equivalence
-from reclaim.rules import MARGIN
+from reclaim.margins import MARGIN
 from reclaim.selection import Selection
 from reclaim.simulate.cell_lines import MODEL_ID, selected, simulated_lines
 from reclaim.simulate.effects import NUISANCE_SPREAD, follows_nuisance, tested_genes
