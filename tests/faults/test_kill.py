@@ -18,7 +18,7 @@ from public_internet import PublicInternet, place
 from running import ROOT, SNAKEMAKE, digests, snakemake
 from small_study import ONE, STUDY, TWO, public, services_of
 
-ROUNDS = 32
+ROUNDS = 30
 VICTIMS = ("snakemake", "everything", "downloader", "job")
 
 
