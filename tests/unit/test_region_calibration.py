@@ -221,6 +221,15 @@ def test_a_partner_that_follows_busy_regions_as_no_other_is_not_calibrated() -> 
     assert record(one_claim(), busy(1.0)).background_rate is not None
 
 
+def test_of_a_conjunction_no_partner_may_lack_antigens_like_it() -> None:
+    tests = [peaks_test(promoter_bp=0), peaks_test(id="another", partner="OTHER01", promoter_bp=0)]
+    parts = {"rule": "conjunction", "parts": {tests[0]["id"]: SPECIFIC, "another": SPECIFIC}}
+    one = record(one_claim(*tests, decision=parts), busy(2.2))
+    assert one.background_rate is None
+    assert "as TFB does" in one.background_gap
+    assert one.swapped == "TFB"
+
+
 # Genes that are bound
 
 

@@ -71,6 +71,16 @@ class _Swap:
         rates = [self.all_others, *filter(None, [self.like_it])]
         return max(rates, key=lambda one: one.share)
 
+    @property
+    def gap(self) -> str:
+        """Empty, or how few of the nulls follow busy regions as the subject does."""
+        if self.alike is None or self.like_it is not None:
+            return ""
+        return (
+            f"{self.alike.which.sum()} of {len(self.alike.which)} other antigens follow busy regions as "
+            f"{subject_of(self.part.test)} does, {MIN_COMPARATORS} are needed"
+        )
+
     def told(self, several: bool) -> dict[str, object]:
         """What the record says of it."""
         found: dict[str, object] = {
@@ -84,11 +94,7 @@ class _Swap:
         found |= {"matched": self.all_others, "balance": [self.alike.balance]}
         if self.like_it is not None:
             return found | {"matched_on_loadings": self.like_it, "loadings": [self.alike.balance.name]}
-        few = (
-            f"{self.alike.which.sum()} of {len(self.alike.which)} other antigens follow busy regions as "
-            f"{subject_of(self.part.test)} does, {MIN_COMPARATORS} are needed"
-        )
-        return found | {"background_rate": None, "background_gap": few, "loadings_gap": few}
+        return found | {"background_rate": None, "background_gap": self.gap, "loadings_gap": self.gap}
 
 
 class RegionCalibration:
@@ -116,7 +122,9 @@ class RegionCalibration:
         if gap := _gap([part.swapped for part in parts]):
             found["background_gap"] = gap
         else:
-            chosen = max((self._swap(part, parts) for part in parts), key=lambda one: one.rate.share)
+            swaps = [self._swap(part, parts) for part in parts]
+            most = max(swaps, key=lambda one: one.rate.share)
+            chosen = next((one for one in swaps if one.gap), most)
             swapped = chosen.judgement
             found |= chosen.told(several=len(parts) > 1)
         if not isinstance(self.decision, Conjunction):
@@ -183,7 +191,7 @@ class RegionCalibration:
         judgement = self._with_swapped(part, parts)
         alike = None
         if isinstance(part.test, PeakColocalization):
-            alike = alike_partners(self.material, part.test, part.rows[0], part.swapped.names)
+            alike = alike_partners(self.material, part.test, part.rows, part.swapped.names)
         return _Swap(part, judgement, alike)
 
     def _on(self, judged: Mapping[str, Judgement]) -> Judgement:

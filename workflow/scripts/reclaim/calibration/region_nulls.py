@@ -121,24 +121,28 @@ class Alike:
 
 
 def alike_partners(
-    material: Material, test: PeakColocalization, row: EvidenceRow, names: Sequence[str]
+    material: Material, test: PeakColocalization, rows: Sequence[EvidenceRow], names: Sequence[str]
 ) -> Alike:
-    """Of `names` those whose slope on busy regions (busy_regions) differs by at most SLOPE_CALIPER from the partner's."""
+    """Of `names` those whose slope on busy regions (busy_regions) differs by at most SLOPE_CALIPER from the partner's, in
+    the data set of each row; the balance is that of the first."""
+    slopes = [_slopes(material, test, row) for row in rows]
+    near = [
+        np.abs(slope[list(names)].to_numpy() - float(slope[test.partner])) <= SLOPE_CALIPER
+        for slope in slopes
+    ]
+    others = slopes[0][list(names)].to_numpy()
+    low, middle, high = (float(f"{value:.6g}") for value in np.nanpercentile(others, [5, 50, 95]))
+    own = float(f"{slopes[0][test.partner]:.6g}")
+    return Alike(
+        np.logical_and.reduce(near),
+        Balance(name="slope on busy regions", subject=own, low=low, middle=middle, high=high),
+    )
+
+
+def _slopes(material: Material, test: PeakColocalization, row: EvidenceRow) -> pd.Series[float]:
     universe = make_universe(test, material.regions(row.dataset), material.genome())
     query = universe.antigens.index(test.query)
-    slope = pd.Series(busy_slopes(universe.occupancy, query), index=universe.antigens)
-    own, others = float(slope[test.partner]), slope[list(names)].to_numpy()
-    low, middle, high = np.nanpercentile(others, [5, 50, 95])
-    return Alike(
-        np.abs(others - own) <= SLOPE_CALIPER,
-        Balance(
-            name="slope on busy regions",
-            subject=float(f"{own:.6g}"),
-            low=float(f"{low:.6g}"),
-            middle=float(f"{middle:.6g}"),
-            high=float(f"{high:.6g}"),
-        ),
-    )
+    return pd.Series(busy_slopes(universe.occupancy, query), index=universe.antigens)
 
 
 def _partners(material: Material, test: PeakColocalization, row: EvidenceRow) -> pd.DataFrame:
