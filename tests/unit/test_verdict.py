@@ -22,6 +22,7 @@ from scipy import stats
 from reclaim.calibration.cap import Calibration, calibration_cap
 from reclaim.claim_row import MEANING, VERDICTS, ClaimRow, claims_table
 from reclaim.evidence import Estimate, EvidenceRow
+from reclaim.judging import judge
 from reclaim.study import Study
 from reclaim.verdict import assess
 
@@ -1129,3 +1130,27 @@ def test_a_group_of_patients_needs_no_comparable_genes():
     found = verdict_on(rows, calibration=lacking)
     assert found.verdict == "consistent"
     assert "not calibrated against comparable genes: too few genes" in found.reason
+
+
+# The p-value of a single cohort
+
+
+def of_one(own_p: float | None, decision: dict[str, str] | None = None, **changes) -> float:
+    """The claimed p-value of one cohort with an effect of 0.3 +- 0.1, whose row has a p-value of its own."""
+    gate = expression_test("control", "gate", passes={"at_least": 1.0})
+    a_study = study(claim(expression_test(), gate, decision=decision or {"rule": "pooled"}))
+    row = evidence("a", 0.3, 0.1, p_value=own_p, **changes)
+    return float(judge(a_study.claims[0], "up", [row], seed=1).p_claimed[0])
+
+
+def test_a_p_value_counted_over_draws_or_students_is_the_claims():
+    assert of_one(0.04, analysis="dependency") == 0.04
+    assert of_one(0.04, analysis="peak_colocalization") == 0.04
+    assert of_one(0.04) == pytest.approx(stats.norm.sf(3))  # elsewhere that of the interval
+    assert of_one(None, analysis="dependency") == pytest.approx(stats.norm.sf(3))
+
+
+def test_such_a_p_value_is_about_zero_and_not_about_a_margin():
+    equal = {"rule": "equivalence", "positive_control": "control"}
+    assert of_one(0.04, equal, analysis="dependency") == of_one(None, equal, analysis="dependency")
+    assert of_one(0.04, equal, analysis="dependency") == pytest.approx(stats.norm.sf(2))  # from 0.3 to 0.5

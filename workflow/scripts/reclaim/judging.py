@@ -17,6 +17,7 @@ from reclaim.decisions import (
     Equivalence,
     LookupDecision,
     Part,
+    Pooled,
     Prevalence,
     Specific,
 )
@@ -198,7 +199,8 @@ def judge(
     estimates = Estimates(*(_column(valid, field) for field in ("effect", "se", "ci_low", "ci_high")))
     found = judge_estimates(decision, valid, estimates, seed, control_detected, comparators, single)
     own = valid[0].p_value
-    if len(valid) > 1 or own is None or valid[0].analysis not in OWN_P:
+    about_zero = isinstance(decision, Pooled | Specific)
+    if len(valid) > 1 or own is None or valid[0].analysis not in OWN_P or not about_zero:
         return found
     return replace(
         found,

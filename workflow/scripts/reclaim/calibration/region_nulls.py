@@ -3,7 +3,7 @@ along the genome."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from zlib import crc32
@@ -68,14 +68,10 @@ def comparable_subjects(material: Material, test: RegionTest, rows: Sequence[Evi
         return _matched_sets(material, test, rows)
     if any(row.effect_name in SHOWN_ONLY for row in rows):
         return Nulls(None, gap="the effect is shown and decides nothing")
-    table_of: Callable[[EvidenceRow], pd.DataFrame]
     if isinstance(test, PeakColocalization):
-        subject = test.partner
-        table_of = lambda row: _partners(material, test, row)  # noqa: E731
+        subject, tables = test.partner, [_partners(material, test, row) for row in rows]
     else:
-        subject = test.query
-        table_of = lambda row: _queries(material, test, row)  # noqa: E731
-    tables = [table_of(row) for row in rows]
+        subject, tables = test.query, [_queries(material, test, row) for row in rows]
     names = reduce(lambda left, right: left.intersection(right), (table.index for table in tables))
     names = names.drop(subject, errors="ignore").sort_values()
     if len(names) < MIN_COMPARATORS:
